@@ -1,0 +1,1 @@
+"""Orchestration: which model answers a request, and how the attempts at it go."""
