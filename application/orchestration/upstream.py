@@ -95,7 +95,7 @@ class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout: float = 60.0
 
 
-class UpstreamFailure(Exception):  # noqa: N818 - the gateway's word: an attempt ends in an answer or a failure
+class UpstreamFailure(Exception):
     """One exchange failed; `str()` is safe to log and to show to an operator, `body` is the provider's own.
 
     `status`, `body` (bounded) and `headers` are set for kind `status`; `retry_after_s` when the provider
