@@ -25,9 +25,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UnknownEvent(Event, frozen=True, kw_only=True):
-    """An event whose type this version of the product does not know; kept, shown, never guessed at."""
+    """An event that this version of the product cannot decode; kept, shown, never guessed at."""
 
     raw: msgspec.Raw = msgspec.Raw(b"{}")
+    problem: str = "unknown type"
 
 
 class Envelope(msgspec.Struct, Generic[E], frozen=True, kw_only=True):
