@@ -1,0 +1,1 @@
+"""Model providers: the adapter that speaks HTTP to them, where it may connect, what ships built in."""
