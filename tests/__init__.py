@@ -1,0 +1,1 @@
+"""The test suite; each folder below mirrors a layer of the product."""

@@ -1,0 +1,1 @@
+"""The embedded services, as real processes."""
