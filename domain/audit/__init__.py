@@ -1,0 +1,1 @@
+"""Makes the log evident: leaf hashes, the hash chain and what verification reports."""

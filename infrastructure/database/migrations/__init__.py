@@ -1,0 +1,1 @@
+"""Alembic migrations: plain SQL, one file a change, of every table that is not a projection."""

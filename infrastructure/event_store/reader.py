@@ -1,0 +1,102 @@
+"""Reads rows of the log with the data keys they need, on psycopg's pool."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+import msgspec
+from psycopg import AsyncConnection, OperationalError
+from psycopg_pool import AsyncConnectionPool, PoolTimeout
+
+from domain.kernel.errors import Unavailable
+from domain.kernel.events import Envelope, EventRegistry
+from infrastructure.event_store.codec import COLUMNS, StoredRow, decode
+from infrastructure.keyring.keyring import Keyring
+
+
+class Batch(msgspec.Struct, frozen=True):
+    """Events after a position. Everything up to `upto` was looked at; the log ended at `head` then."""
+
+    events: list[Envelope[Any]]
+    upto: int
+    head: int
+
+
+class LogReader:
+    """Queries the log and decodes rows; rows that do not decode arrive as UnknownEvent."""
+
+    def __init__(
+        self, pool: AsyncConnectionPool[AsyncConnection], registry: EventRegistry, keyring: Keyring
+    ) -> None:
+        self._pool = pool
+        self._registry = registry
+        self._keyring = keyring
+
+    async def head(self) -> int:
+        """Return the position of the newest event, 0 for an empty log."""
+        async with self.connection() as conn:
+            return await self._head(conn)
+
+    async def read_batch(
+        self, after: int, limit: int, types: Sequence[str] | None = None, tenant: str | None = None
+    ) -> Batch:
+        """Return up to `limit` events after a position, of some types or all, in log order."""
+        where, parameters = "position > %s AND position <= %s", [after]
+        async with self.connection() as conn:
+            head = await self._head(conn)
+            if head <= after:
+                return Batch([], after, head)
+            values: list[Any] = [*parameters, head]
+            if types is not None:
+                where += " AND type = ANY(%s)"
+                values.append(list(types))
+            if tenant is not None:
+                where += " AND tenant = %s"
+                values.append(tenant)
+            rows = await self._rows(conn, f"{where} ORDER BY position LIMIT %s", [*values, limit])
+        events = await self.decode(rows)
+        upto = events[-1].position if len(events) == limit else head
+        return Batch(events, upto, head)
+
+    async def read_stream(self, stream_id: str, after_version: int, limit: int) -> list[Envelope[Any]]:
+        """Return up to `limit` events of a stream after a version."""
+        async with self.connection() as conn:
+            rows = await self._rows(
+                conn,
+                "stream_id = %s AND version > %s ORDER BY version LIMIT %s",
+                [stream_id, after_version, limit],
+            )
+        return await self.decode(rows)
+
+    async def decode(self, rows: Sequence[StoredRow]) -> list[Envelope[Any]]:
+        """Decode stored rows, fetching the data keys they name."""
+        kids = {kid for row in rows for kid in row.key_ids}
+        if kids:
+            await self._keyring.fetch(sorted(kids))
+        return [decode(row, self._registry, self._keyring.opening_key) for row in rows]
+
+    @asynccontextmanager
+    async def connection(self) -> AsyncIterator[AsyncConnection]:
+        """Lend a connection. Raises Unavailable when the database does not answer."""
+        try:
+            async with self._pool.connection() as conn:
+                yield conn
+        except (OperationalError, PoolTimeout) as error:
+            raise Unavailable(
+                "database", f"the event store's database does not answer: {error}", 1.0
+            ) from error
+
+    @staticmethod
+    async def _head(conn: AsyncConnection) -> int:
+        cursor = await conn.execute("SELECT position FROM log_head WHERE id = 1", binary=True)
+        row = await cursor.fetchone()
+        return int(row[0]) if row else 0
+
+    @staticmethod
+    async def _rows(conn: AsyncConnection, where: str, values: Sequence[Any]) -> list[StoredRow]:
+        cursor = await conn.execute(
+            f"SELECT {COLUMNS} FROM events WHERE {where}".encode(), values, binary=True
+        )
+        return [StoredRow(*row) for row in await cursor.fetchall()]

@@ -1,0 +1,129 @@
+"""The SQL of the committer: two round trips a batch, one to lock and look, one to write."""
+
+from __future__ import annotations
+
+from psycopg import pq
+
+from infrastructure.event_store import arrays
+from infrastructure.event_store.batch import Batch, Known
+from infrastructure.event_store.wire import Statement
+
+LOG_CHANNEL = "aios_log"
+CONTROL_CHANNEL = "aios_control"
+
+STATEMENTS: dict[bytes, bytes] = {
+    b"begin": b"BEGIN",
+    b"lock": b"SELECT position, chain FROM log_head WHERE id = 1 FOR UPDATE",
+    b"commands": b"SELECT command_key, first_position, last_position FROM commands"
+    b" WHERE command_key = ANY($1::text[])",
+    b"streams": b"SELECT stream_id, version FROM streams WHERE stream_id = ANY($1::text[])",
+    b"claims": b"SELECT claim_key, holder FROM claims WHERE claim_key = ANY($1::text[])",
+    b"partition": b"SELECT ensure_event_partition($1::bigint)",
+    b"insert": b"""
+INSERT INTO events (position, tenant, stream_id, version, type, schema_version, recorded_at, command_id,
+                    correlation, actor, data, key_ids, leaf_hash, chain_hash)
+SELECT p, te, s, v, ty, sv, at, ci, co, a, d, string_to_array(k, ','), l, ch
+FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::timestamptz[],
+            $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::bytea[])
+     AS new (p, te, s, v, ty, sv, at, ci, co, a, d, k, l, ch)""",
+    b"add_commands": b"INSERT INTO commands (command_key, tenant, first_position, last_position)"
+    b" SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])",
+    b"set_streams": b"INSERT INTO streams AS s (stream_id, tenant, version)"
+    b" SELECT i, split_part(i, '/', 1), v FROM unnest($1::text[], $2::bigint[]) AS new (i, v)"
+    b" ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version",
+    b"set_claims": b"INSERT INTO claims (claim_key, tenant, holder)"
+    b" SELECT * FROM unnest($1::text[], $2::text[], $3::text[])"
+    b" ON CONFLICT (claim_key) DO UPDATE SET holder = excluded.holder",
+    b"drop_claims": b"DELETE FROM claims WHERE claim_key = ANY($1::text[])",
+    b"head": b"UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1",
+    b"notify": b"SELECT pg_notify('aios_log', $1::text)",
+    b"control": b"SELECT pg_notify('aios_control', $1::text)",
+    b"commit": b"COMMIT",
+    b"rollback": b"ROLLBACK",
+}
+
+
+def lookups(commands: list[str], streams: list[str], claims: list[str]) -> list[Statement]:
+    """Return the first round trip: lock the head, then see what the batch touches."""
+    return [
+        (b"begin", None),
+        (b"lock", None),
+        (b"commands", [arrays.texts([c.encode() for c in commands])]),
+        (b"streams", [arrays.texts([s.encode() for s in streams])]),
+        (b"claims", [arrays.texts([c.encode() for c in claims])]),
+    ]
+
+
+def known_from(results: list[pq.abc.PGresult]) -> Known:
+    """Read the answers of `lookups`."""
+    _, lock, commands, streams, claims = results
+    return Known(
+        position=_integer(lock, 0, 0),
+        chain=_bytes(lock, 0, 1),
+        commands={
+            _text(commands, i, 0): (_integer(commands, i, 1), _integer(commands, i, 2))
+            for i in range(commands.ntuples)
+        },
+        versions={_text(streams, i, 0): _integer(streams, i, 1) for i in range(streams.ntuples)},
+        claims={_text(claims, i, 0): _text(claims, i, 1) for i in range(claims.ntuples)},
+    )
+
+
+def writes(batch: Batch, recorded_at_us: int, *, control: bool) -> list[Statement]:
+    """Return the second round trip: every row of the batch, one NOTIFY (two with control events), COMMIT."""
+    commands = batch.new_commands
+    position = str(batch.position).encode()
+    statements: list[Statement] = []
+    if batch.rows.positions:
+        statements.append((b"insert", batch.rows.parameters(recorded_at_us)))
+        statements.append(
+            (
+                b"set_streams",
+                [
+                    arrays.texts([s.encode() for s in batch.new_versions]),
+                    arrays.bigints(list(batch.new_versions.values())),
+                ],
+            )
+        )
+    statements.append(
+        (
+            b"add_commands",
+            [
+                arrays.texts([c.encode() for c in commands]),
+                arrays.texts([tenant.encode() for tenant, _, _ in commands.values()]),
+                arrays.bigints([first for _, first, _ in commands.values()]),
+                arrays.bigints([last for _, _, last in commands.values()]),
+            ],
+        )
+    )
+    if batch.released:
+        statements.append((b"drop_claims", [arrays.texts([c.encode() for c in batch.released])]))
+    if batch.new_claims:
+        statements.append(
+            (
+                b"set_claims",
+                [
+                    arrays.texts([c.encode() for c in batch.new_claims]),
+                    arrays.texts([tenant.encode() for tenant, _ in batch.new_claims.values()]),
+                    arrays.texts([holder.encode() for _, holder in batch.new_claims.values()]),
+                ],
+            )
+        )
+    statements.append((b"head", [batch.position.to_bytes(8, "big"), batch.chain]))
+    statements.append((b"notify", [position]))
+    if control:
+        statements.append((b"control", [position]))
+    statements.append((b"commit", None))
+    return statements
+
+
+def _bytes(result: pq.abc.PGresult, row: int, column: int) -> bytes:
+    return result.get_value(row, column) or b""
+
+
+def _text(result: pq.abc.PGresult, row: int, column: int) -> str:
+    return _bytes(result, row, column).decode()
+
+
+def _integer(result: pq.abc.PGresult, row: int, column: int) -> int:
+    return int.from_bytes(_bytes(result, row, column), "big")

@@ -1,0 +1,103 @@
+"""Follows the log: LISTEN first, then pull, and a poll in case a notification is lost."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterator, Sequence
+
+from psycopg import AsyncConnection, Error, sql
+
+from domain.kernel.errors import Unavailable
+from infrastructure.event_store.reader import Batch, LogReader
+from infrastructure.event_store.statements import LOG_CHANNEL
+
+POLL_S = 1.0
+
+
+class Doorbell:
+    """One LISTEN connection that rings for every task of this process that waits on a channel.
+
+    A lost connection is opened again; meanwhile the waiters' own polls go on, so nothing depends on it.
+    """
+
+    def __init__(self, dsn: str, channel: str = LOG_CHANNEL) -> None:
+        self._dsn = dsn
+        self._channel = channel
+        self._bells: set[asyncio.Event] = set()
+        self._task: asyncio.Task[None] | None = None
+        self._listening = asyncio.Event()
+
+    async def start(self) -> None:
+        """Begin to listen; returns once LISTEN is in force or the database has had two seconds."""
+        self._task = asyncio.create_task(self._run(), name=f"listen-{self._channel}")
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._listening.wait(), 2.0)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._task:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+
+    @contextlib.contextmanager
+    def bell(self) -> Iterator[asyncio.Event]:
+        """Lend an event that is set at every notification; the holder clears it."""
+        bell = asyncio.Event()
+        self._bells.add(bell)
+        try:
+            yield bell
+        finally:
+            self._bells.discard(bell)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                async with await AsyncConnection.connect(self._dsn, autocommit=True) as conn:
+                    await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+                    self._listening.set()
+                    self._ring()
+                    async for _ in conn.notifies():
+                        self._ring()
+            except Error:
+                await asyncio.sleep(0.5)
+
+    def _ring(self) -> None:
+        for bell in self._bells:
+            bell.set()
+
+
+class Tail:
+    """A cursor over the log that never ends; reading and waiting are separate so that tests can do either."""
+
+    def __init__(self, reader: LogReader, doorbell: Doorbell, poll_s: float = POLL_S) -> None:
+        self._reader = reader
+        self._doorbell = doorbell
+        self._poll_s = poll_s
+
+    async def head(self) -> int:
+        """Return the position of the newest event."""
+        return await self._reader.head()
+
+    async def read_batch(self, after: int, limit: int, types: Sequence[str] | None = None) -> Batch:
+        """Return up to `limit` events after a position, without waiting."""
+        return await self._reader.read_batch(after, limit, types)
+
+    async def follow(
+        self, after: int, *, types: Sequence[str] | None = None, limit: int = 1000
+    ) -> AsyncIterator[Batch]:
+        """Yield batches for ever, an empty one at each idle poll; waits while the database is away."""
+        with self._doorbell.bell() as bell:
+            while True:
+                bell.clear()
+                try:
+                    batch = await self._reader.read_batch(after, limit, types)
+                except Unavailable:
+                    await asyncio.sleep(self._poll_s)
+                    continue
+                after = batch.upto
+                yield batch
+                if after >= batch.head:
+                    with contextlib.suppress(TimeoutError):
+                        await asyncio.wait_for(bell.wait(), self._poll_s)

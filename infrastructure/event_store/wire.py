@@ -1,0 +1,198 @@
+"""A libpq pipeline on asyncio: several prepared statements, one flush, one wake-up.
+
+psycopg's own asynchronous cursors cost about five times the CPU a round trip (`benchmarks/event_store.py`),
+and the committer makes two a batch; so it speaks through psycopg's documented libpq binding instead.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+
+import psycopg
+from psycopg import pq
+
+from domain.kernel.errors import Unavailable
+
+Statement = tuple[bytes, Sequence[bytes | None] | None]
+_GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
+
+
+class ConnectionLost(Unavailable):
+    """The connection broke; whether the last transaction was committed is not known."""
+
+    def __init__(self, detail: str) -> None:
+        super().__init__(
+            "database", f"the event store's database does not answer: {detail}", retry_after_s=1.0
+        )
+
+
+class StatementFailed(Exception):
+    """PostgreSQL refused a statement; the transaction is rolled back."""
+
+    def __init__(self, sqlstate: str, detail: str) -> None:
+        super().__init__(f"{sqlstate}: {detail}")
+        self.sqlstate = sqlstate
+
+
+class PipelineConnection:
+    """One connection in pipeline mode, used by one task at a time; parameters and results are binary."""
+
+    def __init__(self, conn: pq.abc.PGconn) -> None:
+        self._conn = conn
+
+    @classmethod
+    async def open(
+        cls, dsn: str, statements: Mapping[bytes, bytes], timeout_s: float = 10.0
+    ) -> PipelineConnection:
+        """Connect and prepare named statements. Raises ConnectionLost."""
+        conn = pq.PGconn.connect_start(dsn.encode())
+        try:
+            await asyncio.wait_for(_finish_connecting(conn), timeout_s)
+        except TimeoutError:
+            conn.finish()
+            raise ConnectionLost(f"no connection within {timeout_s:g} s") from None
+        conn.nonblocking = 1
+        conn.enter_pipeline_mode()
+        link = cls(conn)
+        for name, sql in statements.items():
+            conn.send_prepare(name, sql)
+        try:
+            await link._sync(len(statements))
+        except BaseException:
+            link.close()
+            raise
+        return link
+
+    async def run(self, statements: Sequence[Statement]) -> list[pq.abc.PGresult]:
+        """Execute prepared statements in one round trip and return their results.
+
+        Raises StatementFailed after rolling back when PostgreSQL refuses one, ConnectionLost when the
+        connection breaks or the call is cancelled half way (the connection is then closed).
+        """
+        send = self._conn.send_query_prepared
+        try:
+            for name, params in statements:
+                send(name, params, [1] * len(params) if params else None, 1)
+        except psycopg.Error as error:
+            self.close()
+            raise ConnectionLost(str(error)) from error
+        try:
+            return await self._sync(len(statements))
+        except StatementFailed:
+            await self._roll_back()
+            raise
+
+    async def _roll_back(self) -> None:
+        if self._conn.transaction_status != pq.TransactionStatus.IDLE:
+            self._conn.send_query_params(b"ROLLBACK", None)
+            await self._sync(1)
+
+    async def _sync(self, expected: int) -> list[pq.abc.PGresult]:
+        loop = asyncio.get_running_loop()
+        done: asyncio.Future[list[pq.abc.PGresult]] = loop.create_future()
+        results: list[pq.abc.PGresult] = []
+        try:
+            self._conn.pipeline_sync()
+            socket = self._conn.socket
+        except psycopg.Error as error:
+            self.close()
+            raise ConnectionLost(str(error)) from error
+
+        def ready() -> None:
+            try:
+                if _collect(self._conn, results):
+                    done.set_result(results)
+            except psycopg.Error as error:
+                if not done.done():
+                    done.set_exception(ConnectionLost(str(error).strip()))
+
+        loop.add_reader(socket, ready)
+        try:
+            await _flush(self._conn, loop, socket)
+            await done
+        except (ConnectionLost, asyncio.CancelledError):
+            loop.remove_reader(socket)
+            self.close()
+            raise
+        loop.remove_reader(socket)
+        return _checked(results[:expected])
+
+    @property
+    def closed(self) -> bool:
+        """Tell whether the connection can no longer be used."""
+        return self._conn.status != pq.ConnStatus.OK
+
+    def close(self) -> None:
+        """Close the connection; safe to call twice."""
+        with suppress(psycopg.Error):
+            self._conn.finish()
+
+
+def _collect(conn: pq.abc.PGconn, results: list[pq.abc.PGresult]) -> bool:
+    """Take what has arrived; True once the pipeline's end was seen."""
+    conn.consume_input()
+    empty = 0
+    while not conn.is_busy():
+        result = conn.get_result()
+        if result is None:
+            empty += 1
+            if empty > 1:
+                return False
+            continue
+        empty = 0
+        if result.status == pq.ExecStatus.PIPELINE_SYNC:
+            return True
+        results.append(result)
+    return False
+
+
+def _settle(waiting: asyncio.Future[None]) -> None:
+    if not waiting.done():
+        waiting.set_result(None)
+
+
+async def _flush(conn: pq.abc.PGconn, loop: asyncio.AbstractEventLoop, socket: int) -> None:
+    """Push buffered output; waits for the socket only when the kernel's buffer is full."""
+    while conn.flush():
+        writable: asyncio.Future[None] = loop.create_future()
+        loop.add_writer(socket, _settle, writable)
+        try:
+            await writable
+        finally:
+            loop.remove_writer(socket)
+
+
+def _checked(results: list[pq.abc.PGresult]) -> list[pq.abc.PGresult]:
+    for result in results:
+        if result.status not in _GOOD and result.status != pq.ExecStatus.PIPELINE_ABORTED:
+            state = (result.error_field(pq.DiagnosticField.SQLSTATE) or b"").decode()
+            detail = (
+                result.error_field(pq.DiagnosticField.MESSAGE_PRIMARY) or result.error_message or b""
+            ).decode()
+            if state.startswith(("57P", "08")):
+                raise ConnectionLost(detail)
+            raise StatementFailed(state, detail)
+    return results
+
+
+async def _finish_connecting(conn: pq.abc.PGconn) -> None:
+    loop = asyncio.get_running_loop()
+    while True:
+        status = conn.connect_poll()
+        if status == pq.PollingStatus.OK:
+            return
+        if status == pq.PollingStatus.FAILED:
+            detail = (conn.error_message or b"").decode().strip()
+            conn.finish()
+            raise ConnectionLost(detail)
+        waiting: asyncio.Future[None] = loop.create_future()
+        watch = loop.add_reader if status == pq.PollingStatus.READING else loop.add_writer
+        forget = loop.remove_reader if status == pq.PollingStatus.READING else loop.remove_writer
+        socket = conn.socket
+        watch(socket, _settle, waiting)
+        try:
+            await waiting
+        finally:
+            forget(socket)
