@@ -29,6 +29,7 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / "bin" / "python"
 UV = VENV / "bin" / "uv"
 STAMP = VENV / "installed"
+PROJECT = VENV / "project.txt"
 TOOLS_LOCK = ROOT / "requirements-bootstrap.lock"
 LOCKS = {"runtime": ROOT / "requirements.lock", "dev": ROOT / "requirements-dev.lock"}
 
@@ -89,10 +90,9 @@ def install(flavour: str) -> None:
     create_environment()
     environment = install_tools()
     say(f"installing the packages of {LOCKS[flavour].name} (the first time some 500 MB are downloaded)")
-    project = VENV / "project.txt"
-    project.write_text(f"--editable {ROOT}\n")
+    PROJECT.write_text(f"--editable {ROOT}\n")
     sync = (UV, "pip", "sync", "--python", PYTHON, "--no-build-isolation")
-    run("installing the packages", [*sync, LOCKS[flavour], project], environment)
+    run("installing the packages", [*sync, LOCKS[flavour], PROJECT], environment)
     temporary = STAMP.with_suffix(".new")
     temporary.write_text(stamp_of(flavour))
     temporary.replace(STAMP)
@@ -100,13 +100,15 @@ def install(flavour: str) -> None:
 
 
 def create_environment() -> None:
-    """Make `.venv` with the running Python, unless that Python already lives in it."""
-    if Path(sys.prefix).resolve() == VENV.resolve():
+    """Make `.venv`, unless the running Python lives in it and the folder was not moved or copied since."""
+    moved = PROJECT.exists() and PROJECT.read_text() != f"--editable {ROOT}\n"
+    if Path(sys.prefix).resolve() == VENV.resolve() and not moved:
         return
     say(f"creating the environment in .venv with Python {sys.version.split()[0]}")
+    base = getattr(sys, "_base_executable", sys.executable)
     if VENV.exists():
         shutil.rmtree(VENV)
-    run("creating the environment", [sys.executable, "-m", "venv", VENV], os.environ.copy())
+    run("creating the environment", [base, "-m", "venv", VENV], os.environ.copy())
 
 
 def install_tools() -> dict[str, str]:
