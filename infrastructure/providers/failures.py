@@ -48,6 +48,7 @@ def from_status(
     provider: str, status: int, headers: Mapping[str, str], body: bytes, credential: Secret | None
 ) -> UpstreamFailure:
     """The failure for an answer outside 200..299; a credential that the body echoes is blotted out."""
+    lower = {name.lower(): value for name, value in headers.items()}
     detail = f"provider '{provider}' answered {status}"
     if 300 <= status < 400:
         detail += "; redirects are not followed: give the final address as base_url"
@@ -58,8 +59,8 @@ def from_status(
         detail,
         status=status,
         body=body,
-        headers=kept_headers(headers),
-        retry_after_s=retry_after(headers),
+        headers=kept_headers(lower),
+        retry_after_s=retry_after(lower),
     )
 
 
@@ -76,13 +77,14 @@ def kept_headers(headers: Mapping[str, str]) -> dict[str, str]:
 def retry_after(headers: Mapping[str, str]) -> float | None:
     """Seconds to stay away as the provider asks: retry-after-ms, retry-after, or the exhausted limit's reset.
 
-    A point in time is read against the answer's own `Date`, so that a wrong clock on either side is harmless.
+    Names are lower case. A point in time is read against the answer's own `Date`, so that a wrong clock
+    on either side is harmless.
     """
-    now = _http_date(headers.get("Date", "")) or time.time()
+    now = _http_date(headers.get("date", "")) or time.time()
     for seconds in (
-        _number(headers.get("Retry-After-Ms", ""), 0.001),
-        _number(headers.get("Retry-After", ""), 1.0),
-        _until(_http_date(headers.get("Retry-After", "")), now),
+        _number(headers.get("retry-after-ms", ""), 0.001),
+        _number(headers.get("retry-after", ""), 1.0),
+        _until(_http_date(headers.get("retry-after", "")), now),
         _exhausted(headers, now),
     ):
         if seconds is not None:
@@ -141,13 +143,12 @@ def _exhausted(headers: Mapping[str, str], now: float) -> float | None:
     """The latest reset of the limits with nothing left; Anthropic tells a moment, OpenAI a duration."""
     resets = []
     for name, value in headers.items():
-        lower = name.lower()
-        if not lower.startswith(_KEPT_PREFIXES) or value.strip() != "0":
+        if value.strip() != "0":
             continue
-        if lower.startswith("anthropic-") and lower.endswith("-remaining"):
-            resets.append(_until(_moment(headers.get(lower.removesuffix("remaining") + "reset", "")), now))
-        elif lower.startswith("x-ratelimit-remaining-"):
-            resets.append(_duration(headers.get(lower.replace("remaining", "reset"), "")))
+        if name.startswith("anthropic-ratelimit-") and name.endswith("-remaining"):
+            resets.append(_until(_moment(headers.get(name.removesuffix("remaining") + "reset", "")), now))
+        elif name.startswith("x-ratelimit-remaining-"):
+            resets.append(_duration(headers.get(name.replace("remaining", "reset"), "")))
     return max((reset for reset in resets if reset is not None), default=None)
 
 

@@ -1,0 +1,1 @@
+"""One contract test per port, run against the real adapter and its in-memory twin alike."""
