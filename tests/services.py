@@ -15,6 +15,7 @@ from psycopg import sql
 
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
+from infrastructure.embedded.valkey import EmbeddedValkey, RedisEndpoint
 
 # Tests kill processes, never the machine: without fsync a killed server loses nothing, and tests are faster.
 _TEST_SETTINGS = {"fsync": "off", "shared_buffers": "64MB"}
@@ -32,6 +33,17 @@ def session_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def running_postgres(directory: Path) -> Iterator[PostgresEndpoint]:
     """The session's PostgreSQL, started by who asks first; do not connect to its database `aios` itself."""
     server = EmbeddedPostgres(directory, settings=_TEST_SETTINGS)
+    endpoint = server.ensure_running()
+    try:
+        yield endpoint
+    finally:
+        server.release()
+
+
+@contextmanager
+def running_valkey(directory: Path) -> Iterator[RedisEndpoint]:
+    """The session's Valkey, started by who asks first; tests keep apart by key names of their own."""
+    server = EmbeddedValkey(directory)
     endpoint = server.ensure_running()
     try:
         yield endpoint

@@ -60,7 +60,7 @@ def can_reach(path: Path, account: Account) -> bool:
     if not account.switches:
         return True
     real = Path(os.path.realpath(path))
-    folders = real.parents if not real.is_dir() else (real, *real.parents)
+    folders = {*path.absolute().parents, *real.parents}
     return all(_allows(folder, account, 1) for folder in folders) and _allows(real, account, 4)
 
 

@@ -1,6 +1,7 @@
 """Starts a server under its keeper and hears from the keeper whether that worked."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -21,7 +22,8 @@ class Launch:
     """How to start a server.
 
     `stop_signals` are (signal, seconds of patience) in the order in which they are tried. `facts` are kept in
-    the record for processes that find the server running. `executable_fd` is handed down to the server.
+    the record for processes that find the server running. `executable_fd` is handed down to the server and
+    closed here.
     """
 
     argv: list[str]
@@ -40,18 +42,12 @@ def start_keeper(
 ) -> "subprocess.Popen[str]":
     """Start and return the keeper, which starts the server; raises ServiceStartError when either fails."""
     fds = [fd for fd in (life_fd, launch.executable_fd) if fd is not None]
-    with _appending(log) as output:
-        process = subprocess.Popen(
-            [sys.executable, "-I", "-S", keeper.__file__, mark],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=output,
-            cwd="/",
-            pass_fds=fds,
-            start_new_session=True,
-            text=True,
-        )
-    assert process.stdin is not None  # noqa: S101 - a pipe, as asked for above
+    try:
+        process = _spawn(mark, log, fds)
+    finally:
+        if launch.executable_fd is not None:
+            os.close(launch.executable_fd)
+    assert process.stdin is not None  # noqa: S101 - a pipe, as asked for below
     assert process.stdout is not None  # noqa: S101 - as above
     with process.stdout, process.stdin as orders:
         json.dump(_orders(launch, own_directory, fds), orders)
@@ -62,6 +58,20 @@ def start_keeper(
         process.wait()
         raise ServiceStartError(f"cannot start {mark}: {report['error']}")
     return process
+
+
+def _spawn(mark: str, log: Path, fds: list[int]) -> "subprocess.Popen[str]":
+    with _appending(log) as output:
+        return subprocess.Popen(
+            [sys.executable, "-I", "-S", keeper.__file__, mark],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=output,
+            cwd="/",
+            pass_fds=fds,
+            start_new_session=True,
+            text=True,
+        )
 
 
 def _orders(launch: Launch, own_directory: Path, fds: list[int]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infrastructure.embedded.accounts import Account, named_account, path_for_server
 from infrastructure.embedded.errors import ServiceStartError
-from infrastructure.embedded.paths import private_directory, write_private
+from infrastructure.embedded.paths import write_private
 from infrastructure.embedded.postgres_endpoint import ADMIN
 
 # For a laptop with two cores and 8 GB. wal_recycle=off and wal_init_zero=on: no old byte of an erased person
@@ -48,10 +48,12 @@ def create_cluster(data: Path, programs: Path, password: str, account: Account) 
     """Fill `data` by initdb (SCRAM, UTF-8, checksums) unless it is; in one step, owned by `account`."""
     if (data / "PG_VERSION").exists():
         return
-    draft = data.with_name(data.name + ".new")
-    shutil.rmtree(draft, ignore_errors=True)
+    for left in data.parent.glob("draft-*"):
+        shutil.rmtree(left, ignore_errors=True)
     maker = named_account(account)
-    private_directory(draft, maker.uid)
+    # A name of its own: an initdb that outlived its killed starter must not write into ours.
+    draft = Path(tempfile.mkdtemp(prefix="draft-", dir=data.parent))
+    os.chown(draft, maker.uid, maker.gid)
     for ctype in ("C.UTF-8", "C"):
         result = _initdb(draft, programs, password, maker, ctype)
         if result.returncode == 0 or "locale" not in result.stderr:

@@ -4,8 +4,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
+import redis
 
-from tests.services import ensure_template, fresh_database, running_postgres, session_directory
+from tests.services import (
+    ensure_template,
+    fresh_database,
+    running_postgres,
+    running_valkey,
+    session_directory,
+)
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +53,14 @@ def test_a_fresh_database_lets_in_the_same_roles_as_the_product_database(endpoin
         assert connection.info.dbname == "fresh_roles_keyring"
     with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
         psycopg.connect(fresh.app_dsn.replace("/fresh_roles?", "/fresh_roles_keyring?"))
+
+
+def test_the_valkey_of_the_session_is_shared_too(tmp_path_factory):
+    directory = session_directory(tmp_path_factory)
+    with running_valkey(directory) as one, running_valkey(directory) as two:
+        assert one == two
+        with redis.Redis.from_url(two.url) as client:
+            assert client.ping()
 
 
 def test_asking_twice_gives_the_same_server(endpoint, tmp_path_factory):
