@@ -1,0 +1,1 @@
+"""Tenancy: founding tenants, making and revoking API keys."""

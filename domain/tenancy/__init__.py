@@ -1,0 +1,1 @@
+"""Tenancy: who may use the product, as which tenant, in which roles."""
