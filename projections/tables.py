@@ -19,9 +19,9 @@ def tenant_key() -> Column[str]:
     return Column("tenant", Text, primary_key=True)
 
 
-def physical_name(table: Table, version: int, generation: int) -> str:
+def physical_name(table: str, version: int, generation: int) -> str:
     """Return the name of a generation's copy of a logical table: `usage_requests_v1_g3`."""
-    return f"{table.name}_v{version}_g{generation}"
+    return f"{table}_v{version}_g{generation}"
 
 
 def key_columns(table: Table) -> tuple[str, ...]:

@@ -1,0 +1,110 @@
+"""Lets a process wait until read models have applied a position, so that clients read their own writes."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import Any
+
+import psycopg
+from sqlalchemy import text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from projections.bookkeeping import CHANNEL
+
+POLL_S = 0.25
+_POSITIONS = text(
+    "SELECT c.projection, c.position FROM projection_checkpoints c "
+    "JOIN projection_generations g USING (projection, generation) WHERE g.state = 'active'"
+)
+logger = logging.getLogger(__name__)
+
+
+class ProjectionWaiter:
+    """Knows how far each projection is: told by notifications, asked by a poll while someone waits.
+
+    `engine` may connect as any of the product's roles; one of its connections is kept for listening.
+    """
+
+    def __init__(self, engine: AsyncEngine, projections: Sequence[str], poll_s: float = POLL_S) -> None:
+        self._engine = engine
+        self._names = tuple(projections)
+        self._poll_s = poll_s
+        self._positions: dict[str, int] = {}
+        self._moved = asyncio.Condition()
+        self._listener: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to listen in the background."""
+        self._listener = asyncio.create_task(self._listen_for_ever(), name="projection-waiter")
+
+    async def close(self) -> None:
+        """Stop listening."""
+        if self._listener is not None:
+            self._listener.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._listener
+
+    async def caught_up(self, position: int, projections: Sequence[str] = (), timeout_s: float = 2.0) -> bool:
+        """Return True when the named projections (all, when none is named) have applied a position.
+
+        Returns False when `timeout_s` passed first; it never raises for a database that is away.
+        """
+        names = projections or self._names
+        if self._reached(position, names):
+            return True
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._reached(position, names):
+                    if not await self._told(position, names):
+                        await self._ask()
+        except TimeoutError:
+            return False
+        return True
+
+    def _reached(self, position: int, names: Sequence[str]) -> bool:
+        return all(self._positions.get(name, 0) >= position for name in names)
+
+    async def _told(self, position: int, names: Sequence[str]) -> bool:
+        """Wait for notifications for the time of one poll; tell whether they brought the position."""
+        try:
+            async with asyncio.timeout(self._poll_s), self._moved:
+                return await self._moved.wait_for(lambda: self._reached(position, names))
+        except TimeoutError:
+            return False
+
+    async def _ask(self) -> None:
+        with suppress(DBAPIError, OSError):
+            async with self._engine.connect() as conn:
+                rows = (await conn.execute(_POSITIONS)).all()
+            await self._learn({row.projection: row.position for row in rows})
+
+    async def _learn(self, positions: dict[str, int]) -> None:
+        async with self._moved:
+            for name, position in positions.items():
+                self._positions[name] = max(position, self._positions.get(name, 0))
+            self._moved.notify_all()
+
+    async def _listen_for_ever(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (DBAPIError, psycopg.Error, OSError) as error:
+                logger.warning("projection waiter: listening broke off (%s); polling", type(error).__name__)
+            await asyncio.sleep(1.0)
+
+    async def _listen(self) -> None:
+        async with self._engine.connect() as conn:
+            await conn.execution_options(isolation_level="AUTOCOMMIT")
+            driver: Any = (await conn.get_raw_connection()).driver_connection
+            try:
+                await driver.execute(f"LISTEN {CHANNEL}")
+                await self._ask()
+                async for notification in driver.notifies():
+                    name, _, position = notification.payload.rpartition(":")
+                    await self._learn({name: int(position)})
+            finally:
+                await conn.invalidate()

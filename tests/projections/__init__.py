@@ -1,0 +1,1 @@
+"""Read models: from events to rows, the runner, rebuilds, usage."""
