@@ -1,1 +1,1 @@
-"""Measures: each module prints what one claim of the README costs on this machine."""
+"""Measurements with their comparison in the same run; `make bench` writes RESULTS.md."""

@@ -30,7 +30,38 @@ def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 
 
-def leaf_hash(  # the columns of one event, each covered by the hash
+def leaf_hash(
+    position: int,
+    tenant: str,
+    stream_id: str,
+    version: int,
+    type_name: str,
+    schema_version: int,
+    recorded_at_us: int,
+    command_id: str,
+    correlation: str,
+    actor: str,
+    key_ids: Sequence[str],
+    data: bytes,
+) -> bytes:
+    """Return the 32-byte leaf hash of a stored event."""
+    return leaf_of_prefixed(
+        position,
+        _prefixed(tenant.encode()),
+        _prefixed(stream_id.encode()),
+        version,
+        _prefixed(type_name.encode()),
+        schema_version,
+        recorded_at_us,
+        _prefixed(command_id.encode()),
+        _prefixed(correlation.encode()),
+        _prefixed(actor.encode()),
+        [key_id.encode() for key_id in key_ids],
+        _prefixed(data),
+    )
+
+
+def leaf_of_prefixed(
     position: int,
     tenant: bytes,
     stream_id: bytes,
@@ -44,29 +75,30 @@ def leaf_hash(  # the columns of one event, each covered by the hash
     key_ids: Sequence[bytes],
     data: bytes,
 ) -> bytes:
-    """Return the 32-byte leaf hash of a stored event; texts come UTF-8 encoded."""
-    parts = [
-        _POSITION(b"\0", position),
-        _LENGTH(len(tenant)),
-        tenant,
-        _LENGTH(len(stream_id)),
-        stream_id,
-        _VERSION(version),
-        _LENGTH(len(type_name)),
-        type_name,
-        _SCHEMA_AND_TIME(schema_version, recorded_at_us),
-        _LENGTH(len(command_id)),
-        command_id,
-        _LENGTH(len(correlation)),
-        correlation,
-        _LENGTH(len(actor)),
-        actor,
-        _LENGTH(len(key_ids)),
-    ]
-    for key_id in key_ids:
-        parts += (_LENGTH(len(key_id)), key_id)
-    parts += (_LENGTH(len(data)), data)
-    return hashlib.sha256(b"".join(parts)).digest()
+    """Return the leaf hash where every text comes as UTF-8 behind its length, but for the key ids."""
+    keys = b"".join([_prefixed(key_id) for key_id in key_ids]) if key_ids else b""
+    return hashlib.sha256(
+        b"".join(
+            (
+                _POSITION(b"\0", position),
+                tenant,
+                stream_id,
+                _VERSION(version),
+                type_name,
+                _SCHEMA_AND_TIME(schema_version, recorded_at_us),
+                command_id,
+                correlation,
+                actor,
+                _LENGTH(len(key_ids)),
+                keys,
+                data,
+            )
+        )
+    ).digest()
+
+
+def _prefixed(raw: bytes) -> bytes:
+    return _LENGTH(len(raw)) + raw
 
 
 def extend(chain: bytes, leaf: bytes) -> bytes:

@@ -1,4 +1,4 @@
-"""Decides one batch: which commands are stored, at which positions, with which hashes. Pure but for sealing.
+"""Decides one batch: which commands are stored, at which positions, with which hashes.
 
 The committer has locked the head and read what the batch touches; here every command is judged in the order
 of arrival, so a bad one is rejected alone and its neighbours never notice.
@@ -6,13 +6,19 @@ of arrival, so a bad one is rejected alone and its neighbours never notice.
 
 from __future__ import annotations
 
+import struct
 from dataclasses import dataclass, field
 
 from application.ports import Appended, AppendRequest
-from domain.audit.chain import extend, leaf_hash
+from domain.audit.chain import extend, leaf_of_prefixed
 from domain.kernel.errors import AiosError, NameTaken, VersionConflict
 from infrastructure.event_store import arrays
-from infrastructure.event_store.codec import Encoded, SealingKey, seal
+from infrastructure.event_store.codec import SealingKey, seal
+from infrastructure.event_store.prepared import PreparedCommand, PreparedEvent, prefixed
+
+_INT8_ELEMENT = struct.Struct(">iq").pack
+_HASH_PREFIX = (32).to_bytes(4, "big")
+_NO_KEYS = prefixed(b"")
 
 
 @dataclass(slots=True)
@@ -28,14 +34,13 @@ class Known:
 
 @dataclass(slots=True)
 class Columns:
-    """The new rows of the log, column by column."""
+    """The new rows of the log, column by column, each element in PostgreSQL's prefixed binary form."""
 
-    positions: list[int] = field(default_factory=list)
     tenants: list[bytes] = field(default_factory=list)
-    stream_ids: list[bytes] = field(default_factory=list)
-    versions: list[int] = field(default_factory=list)
+    streams: list[bytes] = field(default_factory=list)
+    versions: list[bytes] = field(default_factory=list)
     types: list[bytes] = field(default_factory=list)
-    schema_versions: list[int] = field(default_factory=list)
+    schema_versions: list[bytes] = field(default_factory=list)
     command_ids: list[bytes] = field(default_factory=list)
     correlations: list[bytes] = field(default_factory=list)
     actors: list[bytes] = field(default_factory=list)
@@ -44,23 +49,23 @@ class Columns:
     leaves: list[bytes] = field(default_factory=list)
     chains: list[bytes] = field(default_factory=list)
 
-    def parameters(self, recorded_at_us: int) -> list[bytes]:
-        """Return the columns in PostgreSQL's binary format, in the order of the INSERT statement."""
+    def parameters(self, last_position: int, recorded_at_us: int) -> list[bytes]:
+        """Return the parameters of the INSERT statement."""
         return [
-            arrays.bigints(self.positions),
-            arrays.texts(self.tenants),
-            arrays.texts(self.stream_ids),
-            arrays.bigints(self.versions),
-            arrays.texts(self.types),
-            arrays.bigints(self.schema_versions),
-            arrays.timestamps([recorded_at_us] * len(self.positions)),
-            arrays.texts(self.command_ids),
-            arrays.texts(self.correlations),
-            arrays.texts(self.actors),
-            arrays.blobs(self.data),
-            arrays.texts(self.key_ids),
-            arrays.blobs(self.leaves),
-            arrays.blobs(self.chains),
+            arrays.bigint(last_position - len(self.tenants) + 1),
+            arrays.timestamp(recorded_at_us),
+            arrays.joined(arrays.TEXT, self.tenants),
+            arrays.joined(arrays.TEXT, self.streams),
+            arrays.joined(arrays.INT8, self.versions),
+            arrays.joined(arrays.TEXT, self.types),
+            arrays.joined(arrays.INT8, self.schema_versions),
+            arrays.joined(arrays.TEXT, self.command_ids),
+            arrays.joined(arrays.TEXT, self.correlations),
+            arrays.joined(arrays.TEXT, self.actors),
+            arrays.joined(arrays.BYTEA, self.data),
+            arrays.joined(arrays.TEXT, self.key_ids),
+            arrays.joined(arrays.BYTEA, self.leaves),
+            arrays.joined(arrays.BYTEA, self.chains),
         ]
 
 
@@ -72,7 +77,7 @@ class Batch:
         self.chain = known.chain
         self.rows = Columns()
         self.results: list[Appended | AiosError] = []
-        self.new_commands: dict[str, tuple[str, int, int]] = {}
+        self.new_commands: dict[str, tuple[bytes, int, int]] = {}
         self.new_versions: dict[str, int] = {}
         self.new_claims: dict[str, tuple[str, str]] = {}
         self.released: set[str] = set()
@@ -80,39 +85,39 @@ class Batch:
         self._at_us = recorded_at_us
         self._key_of = key_of
 
-    def judge(self, request: AppendRequest, encoded: tuple[Encoded, ...]) -> None:
+    def judge(self, command: PreparedCommand) -> None:
         """Accept or reject one command; only an accepted one leaves a trace."""
-        key = command_key(request)
-        seen = self._known.commands.get(key)
+        seen = self._known.commands.get(command.key)
         if seen is not None:
             self.results.append(Appended(*seen, duplicate=True))
             return
+        request = command.request
         try:
-            versions = self._versions_after(request)
-            claims = self._claims_after(request)
+            versions = self._versions_after(command)
+            claims = self._claims_after(request) if request.claims else {}
         except AiosError as error:
             self.results.append(error)
             return
         first = self.position + 1
-        self._add_rows(request, encoded)
+        for event in command.events:
+            self._add_row(command, event)
         self._known.versions.update(versions)
         self.new_versions.update(versions)
         for name, holder in claims.items():
             self._claim(request.tenant, name, holder)
-        self._known.commands[key] = (first, self.position)
-        self.new_commands[key] = (request.tenant, first, self.position)
+        self._known.commands[command.key] = (first, self.position)
+        self.new_commands[command.key] = (command.tenant, first, self.position)
         self.results.append(Appended(first, self.position))
 
-    def _versions_after(self, request: AppendRequest) -> dict[str, int]:
+    def _versions_after(self, command: PreparedCommand) -> dict[str, int]:
         after: dict[str, int] = {}
         known = self._known.versions
-        for new in request.events:
-            version = after.get(new.stream_id)
-            if version is None:
-                version = known.get(new.stream_id, 0)
-            if new.expected_version is not None and new.expected_version != version:
-                raise VersionConflict(new.stream_id, new.expected_version, version)
-            after[new.stream_id] = version + 1
+        for event in command.events:
+            stream_id = event.stream_id
+            version = after[stream_id] if stream_id in after else known.get(stream_id, 0)
+            if event.expected_version is not None and event.expected_version != version:
+                raise VersionConflict(stream_id, event.expected_version, version)
+            after[stream_id] = version + 1
         return after
 
     def _claims_after(self, request: AppendRequest) -> dict[str, str | None]:
@@ -138,42 +143,33 @@ class Batch:
             self.released.discard(key)
             self.new_claims[key] = (tenant, holder)
 
-    def _add_rows(self, request: AppendRequest, encoded: tuple[Encoded, ...]) -> None:
-        tenant = request.tenant.encode()
-        command, correlation = request.command_id.encode(), request.correlation.encode()
-        actor = request.actor.encode()
-        versions: dict[str, int] = {}
+    def _add_row(self, command: PreparedCommand, event: PreparedEvent) -> None:
+        stream_id, encoded = event.stream_id, event.encoded
+        versions = self._known.versions
+        version = versions[stream_id] = versions.get(stream_id, 0) + 1
+        self.position += 1
+        data, keys = event.data, []
+        if encoded.personal:
+            sealed, key_ids = seal(encoded, stream_id, version, self._key_of)
+            data, keys = prefixed(sealed), [key_id.encode() for key_id in key_ids]
+        leaf = leaf_of_prefixed(
+            self.position, command.tenant, event.stream, version, event.type, encoded.schema_version,
+            self._at_us, command.command, command.correlation, command.actor, keys, data,
+        )  # fmt: skip
+        self.chain = extend(self.chain, leaf)
         rows = self.rows
-        for new, body in zip(request.events, encoded, strict=True):
-            version = versions.get(new.stream_id, self._known.versions.get(new.stream_id, 0)) + 1
-            versions[new.stream_id] = version
-            self.position += 1
-            data, key_ids = seal(body, new.stream_id, version, self._key_of)
-            stream, type_name = new.stream_id.encode(), body.type.encode()
-            keys = [key_id.encode() for key_id in key_ids]
-            leaf = leaf_hash(
-                self.position, tenant, stream, version, type_name, body.schema_version, self._at_us,
-                command, correlation, actor, keys, data,
-            )  # fmt: skip
-            self.chain = extend(self.chain, leaf)
-            rows.positions.append(self.position)
-            rows.tenants.append(tenant)
-            rows.stream_ids.append(stream)
-            rows.versions.append(version)
-            rows.types.append(type_name)
-            rows.schema_versions.append(body.schema_version)
-            rows.command_ids.append(command)
-            rows.correlations.append(correlation)
-            rows.actors.append(actor)
-            rows.data.append(data)
-            rows.key_ids.append(b",".join(keys))
-            rows.leaves.append(leaf)
-            rows.chains.append(self.chain)
-
-
-def command_key(request: AppendRequest) -> str:
-    """Return the primary key of a command: its id within its tenant."""
-    return f"{request.tenant}/{request.command_id}"
+        rows.tenants.append(command.tenant)
+        rows.streams.append(event.stream)
+        rows.versions.append(_INT8_ELEMENT(8, version))
+        rows.types.append(event.type)
+        rows.schema_versions.append(_INT8_ELEMENT(8, encoded.schema_version))
+        rows.command_ids.append(command.command)
+        rows.correlations.append(command.correlation)
+        rows.actors.append(command.actor)
+        rows.data.append(data)
+        rows.key_ids.append(prefixed(b",".join(keys)) if keys else _NO_KEYS)
+        rows.leaves.append(_HASH_PREFIX + leaf)
+        rows.chains.append(_HASH_PREFIX + self.chain)
 
 
 def claim_key(tenant: str, scope: str, name: str) -> str:

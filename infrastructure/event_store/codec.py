@@ -64,12 +64,13 @@ class StoredRow(msgspec.Struct, frozen=True):
 COLUMNS = ", ".join(StoredRow.__struct_fields__)
 
 
-def encode(event: Event, tenant: str, record_id: str, bucket: str) -> Encoded:
+def encode(event: Event, tenant: str, record_id: str, at: datetime) -> Encoded:
     """Encode an event; `record_id` is the subject of personal fields whose class names no other."""
     marks = personal_fields(type(event))
     present = [name for name in marks if getattr(event, name) is not None]
     if not present:
         return Encoded(event.TYPE, event.SCHEMA_VERSION, msgspec.json.encode(event))
+    bucket = f"{at.year}-{at.month:02d}"
     personal = tuple(
         (
             name,

@@ -1,7 +1,8 @@
-"""Group commit: one committer a process turns many waiting commands into one transaction.
+"""Group commit: one committer a process turns many waiting commands into few transactions.
 
 Positions come from the one-row head, locked for the transaction, so they are gapless and in commit order
-however many processes write, and readers need no logic for gaps.
+however many processes write, and readers need no logic for gaps. Two lanes, each with its own connection,
+take turns: while PostgreSQL writes one batch, Python encodes and answers the other.
 """
 
 from __future__ import annotations
@@ -11,30 +12,31 @@ import time
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from application.ports import Appended, AppendRequest
 from domain.audit.chain import microseconds
-from domain.kernel.errors import AiosError, InvalidInput, Unavailable
-from infrastructure.event_store.batch import Batch, claim_key, command_key
-from infrastructure.event_store.codec import Encoded, encode
+from domain.kernel.errors import AiosError, Unavailable
+from infrastructure.event_store import arrays
+from infrastructure.event_store.batch import Batch
+from infrastructure.event_store.prepared import PreparedCommand, prefixed_text, prepare
 from infrastructure.event_store.statements import STATEMENTS, known_from, lookups, writes
-from infrastructure.event_store.wire import ConnectionLost, PipelineConnection, StatementFailed
+from infrastructure.event_store.wire import PipelineConnection, Statement, StatementFailed
 from infrastructure.keyring.keyring import Keyring
 
-MAX_COMMANDS = 1000
+LANES = 2
+MIN_SHARE, MAX_COMMANDS = 64, 1000
 PATIENCE_S = 15.0
 HALF_PARTITION = 2_000_000
 Observer = Callable[[int, float], None]
 
 
 @dataclass(slots=True, eq=False)
-class _Waiting:
-    request: AppendRequest
-    encoded: tuple[Encoded, ...]
-    answer: asyncio.Future[Appended]
-    since: float
+class _Lane:
+    batch: list[PreparedCommand] = field(default_factory=list)
+    link: PipelineConnection | None = None
+    task: asyncio.Task[None] | None = None
 
 
 class GroupCommitter:
@@ -50,14 +52,13 @@ class GroupCommitter:
     ) -> None:
         self._dsn = dsn
         self._keyring = keyring
-        self._control_types = control_types
+        self._control_types = {prefixed_text(name) for name in control_types}
         self._observe = observe
         self._patience_s = patience_s
-        self._queue: deque[_Waiting] = deque()
-        self._batch: list[_Waiting] = []
-        self._wake = asyncio.Event()
-        self._link: PipelineConnection | None = None
-        self._task: asyncio.Task[None] | None = None
+        self._queue: deque[PreparedCommand] = deque()
+        self._idle: deque[asyncio.Future[None]] = deque()
+        self._turn = asyncio.Lock()
+        self._lanes = [_Lane() for _ in range(LANES)]
         self._half = -1
 
     async def append(self, request: AppendRequest) -> Appended:
@@ -65,155 +66,110 @@ class GroupCommitter:
 
         Raises VersionConflict or NameTaken (nothing stored), InvalidInput for text that PostgreSQL cannot
         hold, Unavailable when the database did not answer in time: then it is not known whether the command
-        was stored, and repeating it with the same command id is safe.
+        was stored, and repeating it with the same command id is safe. A cancelled caller does not undo it.
         """
-        _check(request)
-        now = time.monotonic()
-        bucket = datetime.now(UTC).strftime("%Y-%m")
-        encoded = tuple(
-            encode(new.event, request.tenant, f"{request.command_id}.{i}", bucket)
-            for i, new in enumerate(request.events)
-        )
-        waiting = _Waiting(request, encoded, asyncio.get_running_loop().create_future(), now)
-        self._queue.append(waiting)
-        self._wake.set()
-        if self._task is None or self._task.done():
-            self._task = asyncio.create_task(self._run(), name="group-committer")
-        return await asyncio.shield(waiting.answer)
+        command = prepare(request)
+        self._queue.append(command)
+        if self._idle:
+            self._idle.popleft().set_result(None)
+        elif self._lanes[0].task is None:
+            self._start()
+        return await command.answer
 
     async def close(self) -> None:
         """Store what is waiting, then stop."""
-        waiting = [w.answer for w in (*self._batch, *self._queue)]
+        waiting = [c.answer for lane in self._lanes for c in lane.batch] + [c.answer for c in self._queue]
         await asyncio.gather(*waiting, return_exceptions=True)
-        if self._task:
-            self._task.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._task
-        if self._link:
-            self._link.close()
+        for lane in self._lanes:
+            if lane.task:
+                lane.task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await lane.task
+            if lane.link:
+                lane.link.close()
 
-    async def _run(self) -> None:
-        try:
-            while True:
-                await self._wake.wait()
-                await self._gather(len(self._batch))
-                self._batch = [self._queue.popleft() for _ in range(min(len(self._queue), MAX_COMMANDS))]
-                if not self._queue:
-                    self._wake.clear()
-                await self._store(self._batch)
-        finally:
-            for waiting in (*self._batch, *self._queue):
-                _refuse(waiting, Unavailable("database", "the event store is shutting down", 1.0))
+    def _start(self) -> None:
+        for number, lane in enumerate(self._lanes):
+            lane.task = asyncio.create_task(self._run(lane), name=f"group-committer-{number}")
 
-    async def _gather(self, last: int) -> None:
-        """Let the callers that the last transaction released come back before the next one begins."""
-        if last > 1:
-            for _ in range(3):
-                if len(self._queue) >= last:
-                    return
-                await asyncio.sleep(0)
+    async def _run(self, lane: _Lane) -> None:
+        while True:
+            if not self._queue:
+                work = asyncio.get_running_loop().create_future()
+                self._idle.append(work)
+                await work
+            lane.batch = self._take()
+            try:
+                await self._store(lane, lane.batch)
+            finally:
+                for command in lane.batch:
+                    command.refuse(Unavailable("database", "the event store is shutting down", 1.0))
+                lane.batch = []
 
-    async def _store(self, batch: list[_Waiting]) -> None:
+    def _take(self) -> list[PreparedCommand]:
+        """Take a fair share of what is under way, so that the lanes overlap instead of taking all in turn."""
+        under_way = len(self._queue) + sum(len(lane.batch) for lane in self._lanes)
+        share = min(max(MIN_SHARE, under_way // LANES), MAX_COMMANDS, len(self._queue))
+        return [self._queue.popleft() for _ in range(share)]
+
+    async def _store(self, lane: _Lane, batch: list[PreparedCommand]) -> None:
         """Commit a batch; after a lost connection again, which begins by looking the commands up."""
         delay = 0.05
         while batch:
             try:
-                await self._commit(batch)
+                await self._commit(lane, batch)
             except StatementFailed as error:
-                await self._store_apart(batch, error)
+                await self._store_apart(lane, batch, error)
             except Unavailable as error:
-                batch = self._give_up_on_old(batch, error)
+                batch = self._still_patient(batch, error)
                 await asyncio.sleep(delay)
                 delay = min(delay * 2, 1.0)
                 continue
-            except Exception as error:
-                for waiting in batch:
-                    _refuse(waiting, error)
-                raise
             return
 
-    async def _store_apart(self, batch: list[_Waiting], error: StatementFailed) -> None:
+    async def _store_apart(self, lane: _Lane, batch: list[PreparedCommand], error: StatementFailed) -> None:
         if len(batch) == 1:
-            _refuse(batch[0], Unavailable("database", f"the event store refused the command: {error}"))
+            batch[0].refuse(Unavailable("database", f"the event store refused the command: {error}"))
             return
-        for waiting in batch:
-            await self._store([waiting])
+        for command in batch:
+            await self._store(lane, [command])
 
-    def _give_up_on_old(self, batch: list[_Waiting], error: Unavailable) -> list[_Waiting]:
+    def _still_patient(self, batch: list[PreparedCommand], error: Unavailable) -> list[PreparedCommand]:
         now = time.monotonic()
-        for waiting in batch:
-            if now - waiting.since > self._patience_s:
-                _refuse(waiting, error)
-        return [w for w in batch if not w.answer.done()]
+        for command in batch:
+            if now - command.since > self._patience_s:
+                command.refuse(error)
+        return [command for command in batch if not command.answer.done()]
 
-    async def _commit(self, batch: list[_Waiting]) -> None:
+    async def _commit(self, lane: _Lane, batch: list[PreparedCommand]) -> None:
         began = time.perf_counter()
-        await self._keyring.ensure(scope for w in batch for e in w.encoded for _, _, scope in e.personal)
-        link = await self._connection()
-        requests = [w.request for w in batch]
-        known = known_from(
-            await link.run(
-                lookups(
-                    [command_key(r) for r in requests],
-                    list({new.stream_id for r in requests for new in r.events}),
-                    [claim_key(r.tenant, c.scope, c.name) for r in requests for c in r.claims],
-                )
-            )
-        )
-        at_us = microseconds(datetime.now(UTC))
-        judged = Batch(known, at_us, self._keyring.sealing_key)
-        for waiting in batch:
-            judged.judge(waiting.request, waiting.encoded)
-        await self._write(link, judged, at_us)
-        for waiting, result in zip(batch, judged.results, strict=True):
-            _resolve(waiting, result)
+        await self._keyring.ensure({s for c in batch for e in c.events for _, _, s in e.encoded.personal})
+        async with self._turn:
+            if lane.link is None or lane.link.closed:
+                lane.link = await PipelineConnection.open(self._dsn, STATEMENTS)
+            known = known_from(await lane.link.run(lookups(batch)))
+            at_us = microseconds(datetime.now(UTC))
+            judged = Batch(known, at_us, self._keyring.sealing_key)
+            for command in batch:
+                judged.judge(command)
+            written = lane.link.send(self._writes(judged, at_us))
+        await written
+        for command, result in zip(batch, judged.results, strict=True):
+            if isinstance(result, AiosError):
+                command.refuse(result)
+            else:
+                command.resolve(result)
         if self._observe:
             self._observe(len(batch), time.perf_counter() - began)
 
-    async def _write(self, link: PipelineConnection, judged: Batch, at_us: int) -> None:
+    def _writes(self, judged: Batch, at_us: int) -> list[Statement]:
         if not judged.new_commands:
-            await link.run([(b"rollback", None)])
-            return
-        control = any(t.decode() in self._control_types for t in set(judged.rows.types))
+            return [(b"rollback", None)]
+        control = not self._control_types.isdisjoint(judged.rows.types)
         statements = writes(judged, at_us, control=control)
         half = judged.position // HALF_PARTITION
         if half != self._half:
-            ahead = (judged.position + HALF_PARTITION).to_bytes(8, "big")
-            statements[:0] = [
-                (b"partition", [judged.position.to_bytes(8, "big")]),
-                (b"partition", [ahead]),
-            ]
+            ahead = (judged.position, judged.position + HALF_PARTITION)
+            statements[:0] = [(b"partition", [arrays.bigint(position)]) for position in ahead]
             self._half = half
-        await link.run(statements)
-
-    async def _connection(self) -> PipelineConnection:
-        if self._link is None or self._link.closed:
-            self._link = await PipelineConnection.open(self._dsn, STATEMENTS)
-        return self._link
-
-
-def _check(request: AppendRequest) -> None:
-    texts = [request.tenant, request.command_id, request.correlation, request.actor]
-    texts += [new.stream_id for new in request.events]
-    for text in texts:
-        if "\0" in text:
-            raise InvalidInput("a NUL character cannot be stored in an id; remove it")
-    for new in request.events:
-        if not new.stream_id.startswith(f"{request.tenant}/"):
-            raise InvalidInput(f"stream '{new.stream_id}' is not of tenant '{request.tenant}'")
-
-
-def _resolve(waiting: _Waiting, result: Appended | AiosError) -> None:
-    if isinstance(result, AiosError):
-        _refuse(waiting, result)
-    elif not waiting.answer.done():
-        waiting.answer.set_result(result)
-
-
-def _refuse(waiting: _Waiting, error: Exception) -> None:
-    if not waiting.answer.done():
-        waiting.answer.set_exception(error)
-        waiting.answer.exception()  # a caller that hung up must not leave "exception was never retrieved"
-
-
-__all__ = ["ConnectionLost", "GroupCommitter"]
+        return statements

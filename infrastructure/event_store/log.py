@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -29,9 +29,9 @@ class PostgresEventLog:
         self._keyring = keyring
         self._background: set[asyncio.Task[None]] = set()
 
-    async def append(self, request: AppendRequest) -> Appended:
+    def append(self, request: AppendRequest) -> Coroutine[Any, Any, Appended]:
         """Store one command's events; see GroupCommitter.append."""
-        return await self._committer.append(request)
+        return self._committer.append(request)
 
     async def load(self, cls: type[A], stream_id: str, *, until: int | None = None) -> A:
         """Return an aggregate, from its snapshot where that helps; blank when it has no events.

@@ -60,7 +60,7 @@ async def save(conn: AsyncConnection, keyring: Keyring, snapshot: Captured) -> N
     """Store a snapshot; an older one never replaces a newer one."""
     tenant = snapshot.stream_id.split("/", 1)[0]
     scope = Scope(tenant, f"stream:{snapshot.stream_id}", "snapshot", "all")
-    await keyring.ensure([scope])
+    await keyring.ensure({scope})
     key = keyring.sealing_key(scope)
     nonce = os.urandom(12)
     sealed = nonce + key.aead.encrypt(nonce, snapshot.plain, snapshot.stream_id.encode())

@@ -5,7 +5,8 @@ from __future__ import annotations
 from psycopg import pq
 
 from infrastructure.event_store import arrays
-from infrastructure.event_store.batch import Batch, Known
+from infrastructure.event_store.batch import Batch, Known, claim_key
+from infrastructure.event_store.prepared import PreparedCommand
 from infrastructure.event_store.wire import Statement
 
 LOG_CHANNEL = "aios_log"
@@ -22,10 +23,10 @@ STATEMENTS: dict[bytes, bytes] = {
     b"insert": b"""
 INSERT INTO events (position, tenant, stream_id, version, type, schema_version, recorded_at, command_id,
                     correlation, actor, data, key_ids, leaf_hash, chain_hash)
-SELECT p, te, s, v, ty, sv, at, ci, co, a, d, string_to_array(k, ','), l, ch
-FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::bigint[], $7::timestamptz[],
-            $8::text[], $9::text[], $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::bytea[])
-     AS new (p, te, s, v, ty, sv, at, ci, co, a, d, k, l, ch)""",
+SELECT $1::bigint + n - 1, te, s, v, ty, sv, $2::timestamptz, ci, co, a, d, string_to_array(k, ','), l, ch
+FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::text[], $9::text[],
+            $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::bytea[])
+     WITH ORDINALITY AS new (te, s, v, ty, sv, ci, co, a, d, k, l, ch, n)""",
     b"add_commands": b"INSERT INTO commands (command_key, tenant, first_position, last_position)"
     b" SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])",
     b"set_streams": b"INSERT INTO streams AS s (stream_id, tenant, version)"
@@ -35,28 +36,36 @@ FROM unnest($1::bigint[], $2::text[], $3::text[], $4::bigint[], $5::text[], $6::
     b" SELECT * FROM unnest($1::text[], $2::text[], $3::text[])"
     b" ON CONFLICT (claim_key) DO UPDATE SET holder = excluded.holder",
     b"drop_claims": b"DELETE FROM claims WHERE claim_key = ANY($1::text[])",
-    b"head": b"UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1",
-    b"notify": b"SELECT pg_notify('aios_log', $1::text)",
+    b"head": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1)"
+    b" SELECT pg_notify('aios_log', $3::text)",
     b"control": b"SELECT pg_notify('aios_control', $1::text)",
     b"commit": b"COMMIT",
     b"rollback": b"ROLLBACK",
 }
 
 
-def lookups(commands: list[str], streams: list[str], claims: list[str]) -> list[Statement]:
+def lookups(commands: list[PreparedCommand]) -> list[Statement]:
     """Return the first round trip: lock the head, then see what the batch touches."""
-    return [
+    streams = {event.stream_id: event.stream for command in commands for event in command.events}
+    claims = [
+        claim_key(command.request.tenant, claim.scope, claim.name)
+        for command in commands
+        for claim in command.request.claims
+    ]
+    statements: list[Statement] = [
         (b"begin", None),
         (b"lock", None),
-        (b"commands", [arrays.texts([c.encode() for c in commands])]),
-        (b"streams", [arrays.texts([s.encode() for s in streams])]),
-        (b"claims", [arrays.texts([c.encode() for c in claims])]),
+        (b"commands", [arrays.texts([command.key for command in commands])]),
+        (b"streams", [arrays.joined(arrays.TEXT, list(streams.values()))]),
     ]
+    if claims:
+        statements.append((b"claims", [arrays.texts(claims)]))
+    return statements
 
 
 def known_from(results: list[pq.abc.PGresult]) -> Known:
     """Read the answers of `lookups`."""
-    _, lock, commands, streams, claims = results
+    _, lock, commands, streams, *claims = results
     return Known(
         position=_integer(lock, 0, 0),
         chain=_bytes(lock, 0, 1),
@@ -65,52 +74,29 @@ def known_from(results: list[pq.abc.PGresult]) -> Known:
             for i in range(commands.ntuples)
         },
         versions={_text(streams, i, 0): _integer(streams, i, 1) for i in range(streams.ntuples)},
-        claims={_text(claims, i, 0): _text(claims, i, 1) for i in range(claims.ntuples)},
+        claims={_text(found, i, 0): _text(found, i, 1) for found in claims for i in range(found.ntuples)},
     )
 
 
 def writes(batch: Batch, recorded_at_us: int, *, control: bool) -> list[Statement]:
     """Return the second round trip: every row of the batch, one NOTIFY (two with control events), COMMIT."""
-    commands = batch.new_commands
     position = str(batch.position).encode()
     statements: list[Statement] = []
-    if batch.rows.positions:
-        statements.append((b"insert", batch.rows.parameters(recorded_at_us)))
-        statements.append(
-            (
-                b"set_streams",
-                [
-                    arrays.texts([s.encode() for s in batch.new_versions]),
-                    arrays.bigints(list(batch.new_versions.values())),
-                ],
-            )
-        )
-    statements.append(
-        (
-            b"add_commands",
-            [
-                arrays.texts([c.encode() for c in commands]),
-                arrays.texts([tenant.encode() for tenant, _, _ in commands.values()]),
-                arrays.bigints([first for _, first, _ in commands.values()]),
-                arrays.bigints([last for _, _, last in commands.values()]),
-            ],
-        )
-    )
+    if batch.new_versions:
+        versions = [arrays.texts(batch.new_versions), arrays.bigints(batch.new_versions.values())]
+        statements.append((b"insert", batch.rows.parameters(batch.position, recorded_at_us)))
+        statements.append((b"set_streams", versions))
+    commands = batch.new_commands
+    tenants, firsts, lasts = zip(*commands.values(), strict=True)
+    keys = [arrays.texts(commands), arrays.joined(arrays.TEXT, tenants)]
+    statements.append((b"add_commands", [*keys, arrays.bigints(firsts), arrays.bigints(lasts)]))
     if batch.released:
-        statements.append((b"drop_claims", [arrays.texts([c.encode() for c in batch.released])]))
+        statements.append((b"drop_claims", [arrays.texts(batch.released)]))
     if batch.new_claims:
-        statements.append(
-            (
-                b"set_claims",
-                [
-                    arrays.texts([c.encode() for c in batch.new_claims]),
-                    arrays.texts([tenant.encode() for tenant, _ in batch.new_claims.values()]),
-                    arrays.texts([holder.encode() for _, holder in batch.new_claims.values()]),
-                ],
-            )
-        )
-    statements.append((b"head", [batch.position.to_bytes(8, "big"), batch.chain]))
-    statements.append((b"notify", [position]))
+        claim_tenants, holders = zip(*batch.new_claims.values(), strict=True)
+        columns = (batch.new_claims, claim_tenants, holders)
+        statements.append((b"set_claims", [arrays.texts(column) for column in columns]))
+    statements.append((b"head", [arrays.bigint(batch.position), batch.chain, position]))
     if control:
         statements.append((b"control", [position]))
     statements.append((b"commit", None))

@@ -7,8 +7,9 @@ and the committer makes two a batch; so it speaks through psycopg's documented l
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from typing import Any
 
 import psycopg
 from psycopg import pq
@@ -58,11 +59,8 @@ class PipelineConnection:
         link = cls(conn)
         for name, sql in statements.items():
             conn.send_prepare(name, sql)
-        try:
-            await link._sync(len(statements))
-        except BaseException:
-            link.close()
-            raise
+        conn.pipeline_sync()
+        _checked(await link._collected())
         return link
 
     async def run(self, statements: Sequence[Statement]) -> list[pq.abc.PGresult]:
@@ -71,15 +69,24 @@ class PipelineConnection:
         Raises StatementFailed after rolling back when PostgreSQL refuses one, ConnectionLost when the
         connection breaks or the call is cancelled half way (the connection is then closed).
         """
+        return await self.send(statements)
+
+    def send(self, statements: Sequence[Statement]) -> Coroutine[Any, Any, list[pq.abc.PGresult]]:
+        """Put statements on the wire now; awaiting the answer does what `run` says."""
         send = self._conn.send_query_prepared
         try:
             for name, params in statements:
                 send(name, params, [1] * len(params) if params else None, 1)
+            self._conn.pipeline_sync()
+            self._conn.flush()
         except psycopg.Error as error:
             self.close()
             raise ConnectionLost(str(error)) from error
+        return self._answer(len(statements))
+
+    async def _answer(self, expected: int) -> list[pq.abc.PGresult]:
         try:
-            return await self._sync(len(statements))
+            return _checked((await self._collected())[:expected])
         except StatementFailed:
             await self._roll_back()
             raise
@@ -87,37 +94,36 @@ class PipelineConnection:
     async def _roll_back(self) -> None:
         if self._conn.transaction_status != pq.TransactionStatus.IDLE:
             self._conn.send_query_params(b"ROLLBACK", None)
-            await self._sync(1)
+            self._conn.pipeline_sync()
+            await self._collected()
 
-    async def _sync(self, expected: int) -> list[pq.abc.PGresult]:
+    async def _collected(self) -> list[pq.abc.PGresult]:
+        """Wait for everything up to the next end of pipeline; closes the connection when that fails."""
         loop = asyncio.get_running_loop()
         done: asyncio.Future[list[pq.abc.PGresult]] = loop.create_future()
         results: list[pq.abc.PGresult] = []
-        try:
-            self._conn.pipeline_sync()
-            socket = self._conn.socket
-        except psycopg.Error as error:
-            self.close()
-            raise ConnectionLost(str(error)) from error
+        socket = self._conn.socket
 
         def ready() -> None:
             try:
-                if _collect(self._conn, results):
+                if _collect(self._conn, results) and not done.done():
                     done.set_result(results)
             except psycopg.Error as error:
                 if not done.done():
                     done.set_exception(ConnectionLost(str(error).strip()))
 
+        broken = False
         loop.add_reader(socket, ready)
         try:
             await _flush(self._conn, loop, socket)
-            await done
-        except (ConnectionLost, asyncio.CancelledError):
-            loop.remove_reader(socket)
-            self.close()
+            return await done
+        except BaseException:
+            broken = True
             raise
-        loop.remove_reader(socket)
-        return _checked(results[:expected])
+        finally:
+            loop.remove_reader(socket)
+            if broken:
+                self.close()
 
     @property
     def closed(self) -> bool:

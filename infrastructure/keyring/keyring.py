@@ -7,7 +7,7 @@ import hmac
 import os
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from contextlib import asynccontextmanager
 
 import msgspec
@@ -68,9 +68,9 @@ class Keyring:
             await conn.execute("SELECT pg_advisory_xact_lock(7302)")
             await conn.execute(DDL)
 
-    async def ensure(self, scopes: Iterable[Scope]) -> None:
+    async def ensure(self, scopes: Set[Scope]) -> None:
         """Make sure that `sealing_key` has a durable key for each scope."""
-        missing = [scope for scope in set(scopes) if scope not in self._by_scope]
+        missing = [scope for scope in scopes if scope not in self._by_scope]
         if not missing:
             return
         async with self._connection() as conn:
