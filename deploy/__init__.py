@@ -1,1 +1,1 @@
-"""What runs around the product: set-up, checks, lock files. Standard library only."""
+"""What runs around the product: set-up, checks, lock files."""

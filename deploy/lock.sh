@@ -16,3 +16,5 @@ lock() {
 lock requirements-bootstrap "$@"
 lock requirements --constraints requirements-bootstrap.lock "$@"
 lock requirements-dev --constraints requirements.lock "$@"
+
+.venv/bin/python -m deploy.lock_web

@@ -1,0 +1,9 @@
+export { default as IconAlert } from "@tabler/icons-react/dist/esm/icons/IconAlertTriangle.mjs";
+export { default as IconCheck } from "@tabler/icons-react/dist/esm/icons/IconCircleCheck.mjs";
+export { default as IconDashboard } from "@tabler/icons-react/dist/esm/icons/IconLayoutDashboard.mjs";
+export { default as IconDocs } from "@tabler/icons-react/dist/esm/icons/IconBook2.mjs";
+export { default as IconEmpty } from "@tabler/icons-react/dist/esm/icons/IconInbox.mjs";
+export { default as IconMoon } from "@tabler/icons-react/dist/esm/icons/IconMoon.mjs";
+export { default as IconSignOut } from "@tabler/icons-react/dist/esm/icons/IconLogout.mjs";
+export { default as IconSun } from "@tabler/icons-react/dist/esm/icons/IconSun.mjs";
+export { default as IconWait } from "@tabler/icons-react/dist/esm/icons/IconClock.mjs";
