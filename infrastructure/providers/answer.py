@@ -2,12 +2,13 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 
 import aiohttp
 
-from application.orchestration.upstream import FailureKind, UpstreamFailure
+from application.orchestration.upstream import FailureKind, UpstreamCall, UpstreamFailure
 from infrastructure.providers.failures import kept_headers
+from infrastructure.providers.pool import ProviderPool
 
 
 class HttpAnswer:
@@ -20,12 +21,10 @@ class HttpAnswer:
     def __init__(
         self,
         response: aiohttp.ClientResponse,
-        *,
         provider: str,
+        call: UpstreamCall,
+        pool: ProviderPool,
         started: float,
-        deadline: float,
-        idle_timeout: float,
-        release: Callable[[], None],
     ) -> None:
         self.status: int = response.status
         self.headers: Mapping[str, str] = kept_headers(response.headers)
@@ -33,14 +32,15 @@ class HttpAnswer:
         self._response = response
         self._provider = provider
         self._started = started
-        self._deadline = deadline
-        self._idle = idle_timeout
-        self._release = release
+        self._deadline = call.deadline
+        self._idle = call.idle_timeout
+        self._pool = pool
         self._timer: asyncio.TimerHandle | None = None
         self._expired: FailureKind | None = None
         self._waiting_since: float | None = None
         self._committed = False
         self._done = False
+        pool.began(self)
 
     async def read(self, limit: int) -> bytes:
         """See UpstreamAnswer.read."""
@@ -90,6 +90,10 @@ class HttpAnswer:
         """See UpstreamAnswer.aclose; takes no time, the connection is gone when it returns."""
         self._finish()
 
+    def interrupt(self) -> None:
+        """The pool closes: a reader gets `cut`, now or when it comes."""
+        self._expire(FailureKind.CUT)
+
     def _start_timer(self) -> None:
         if self._timer is None and self._deadline < math.inf:
             self._timer = self._loop.call_at(self._deadline, self._expire, FailureKind.TIMEOUT_FIRST_BYTE)
@@ -113,7 +117,7 @@ class HttpAnswer:
         self._cancel_timer()
         if not self._response.closed:
             self._response.close()
-        self._release()
+        self._pool.ended(self)
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

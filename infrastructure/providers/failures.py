@@ -3,6 +3,7 @@
 The client's own exceptions carry the request's headers, so none of them is chained or quoted.
 """
 
+import math
 import re
 import ssl
 import time
@@ -123,9 +124,10 @@ def _not_http(message: str) -> tuple[FailureKind, str]:
 
 def _number(text: str, unit: float) -> float | None:
     try:
-        return float(text) * unit
+        number = float(text)
     except ValueError:
         return None
+    return number * unit if math.isfinite(number) else None
 
 
 def _http_date(text: str) -> float | None:

@@ -12,7 +12,7 @@ from application.orchestration.upstream import FailureKind, ProviderSpec, Upstre
 from infrastructure.providers import failures
 from infrastructure.providers.answer import HttpAnswer
 from infrastructure.providers.egress import EgressForbidden
-from infrastructure.providers.pool import ProviderPool, connection_was_reused
+from infrastructure.providers.pool import Opening, ProviderPool, connection_was_reused
 
 ANTHROPIC_VERSION = "2023-06-01"
 MAX_ERROR_BODY = 65_536
@@ -57,8 +57,8 @@ class HttpUpstream:
             )
         pool = self._pool(spec)
         headers = self._request_headers(spec, call)
-        pool.acquire()
-        kept = False
+        opening = Opening()
+        pool.began(opening)
         try:
             response = await _exchange(pool, spec, call, headers)
             if not 200 <= response.status < 300:
@@ -69,18 +69,9 @@ class HttpUpstream:
                     FailureKind.MALFORMED,
                     f"provider '{spec.name}' answered a web page instead of JSON; check its base_url",
                 )
-            kept = True
+            return HttpAnswer(response, spec.name, call, pool, started)
         finally:
-            if not kept:
-                pool.release()
-        return HttpAnswer(
-            response,
-            provider=spec.name,
-            started=started,
-            deadline=call.deadline,
-            idle_timeout=call.idle_timeout,
-            release=pool.release,
-        )
+            pool.ended(opening)
 
     def _pool(self, spec: ProviderSpec) -> ProviderPool:
         key = (spec.name, spec.base_url, spec.allow_private)
@@ -88,7 +79,7 @@ class HttpUpstream:
         if pool is None:
             try:
                 pool = self._pools[key] = ProviderPool(spec)
-            except EgressForbidden as refused:
+            except (EgressForbidden, ValueError) as refused:
                 failure = failures.from_exception(refused, spec.name)
             else:
                 return pool

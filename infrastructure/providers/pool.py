@@ -5,6 +5,7 @@ import socket
 import ssl
 from contextvars import ContextVar
 from functools import cache
+from typing import Protocol
 from weakref import WeakSet
 
 import aiohttp
@@ -26,8 +27,21 @@ connection_was_reused: ContextVar[bool] = ContextVar("connection_was_reused", de
 """Whether the connection that the current task's last exchange got had served another one before."""
 
 
+class Interruptible(Protocol):
+    """An answer that the pool can end when it closes under it."""
+
+    def interrupt(self) -> None: ...
+
+
+class Opening:
+    """Stands for an answer whose headers are still awaited; closing the session ends it anyway."""
+
+    def interrupt(self) -> None:
+        """Nothing to end yet."""
+
+
 class ProviderPool:
-    """The sessions of one (provider, base URL); counts its exchanges, to close after the last one."""
+    """The sessions of one (provider, base URL); knows its running answers, to close after the last one."""
 
     def __init__(self, spec: ProviderSpec) -> None:
         self.url = URL(spec.base_url)
@@ -35,7 +49,7 @@ class ProviderPool:
         self._spec = spec
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._urls: dict[str, URL] = {}
-        self._in_use = 0
+        self._live: set[Interruptible] = set()
         self._retired = False
 
     def session(self, *, fresh: bool = False) -> aiohttp.ClientSession:
@@ -54,25 +68,27 @@ class ProviderPool:
             url = self._urls[path] = URL(self._spec.base_url.rstrip("/") + path)
         return url
 
-    def acquire(self) -> None:
-        """Counts one exchange in."""
-        self._in_use += 1
+    def began(self, answer: Interruptible) -> None:
+        """An answer is under way."""
+        self._live.add(answer)
 
-    def release(self) -> None:
-        """Counts one exchange out; the last one of a retired pool closes it."""
-        self._in_use -= 1
-        if self._retired and self._in_use == 0:
+    def ended(self, answer: Interruptible) -> None:
+        """An answer is over; the last one of a retired pool closes it."""
+        self._live.discard(answer)
+        if self._retired and not self._live:
             _closing.add(task := asyncio.ensure_future(self.aclose()))
             task.add_done_callback(_closing.discard)
 
     async def retire(self) -> None:
-        """Closes when no exchange runs any more, at once if none does."""
+        """Closes when no answer is under way any more, at once if none is."""
         self._retired = True
-        if self._in_use == 0:
+        if not self._live:
             await self.aclose()
 
     async def aclose(self) -> None:
         """Closes every connection, also those in use."""
+        for answer in list(self._live):
+            answer.interrupt()
         sessions, self._sessions = list(self._sessions.values()), {}
         for session in sessions:
             await session.close()

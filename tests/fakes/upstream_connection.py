@@ -80,17 +80,21 @@ class Connection(asyncio.Protocol):
 
     def _next(self) -> None:
         """Takes the next complete request from the buffer, if there is one."""
+        if self._buffer.startswith(b"\x16"):  # a TLS handshake
+            self._transport.write(b"HTTP/1.1 400 Bad Request\r\ncontent-length: 0\r\n\r\n")
+            return self._close()
         end = self._buffer.find(b"\r\n\r\n")
         if end < 0:
-            return
+            return None
         head = _head(bytes(self._buffer[:end]))
         length = int(head.headers.get("content-length", "0"))
         if len(self._buffer) < end + 4 + length:
-            return
+            return None
         body = bytes(self._buffer[end + 4 : end + 4 + length])
         del self._buffer[: end + 4 + length]
         self._serving = asyncio.ensure_future(self._serve(head, body))
         self._serving.add_done_callback(self._served)
+        return None
 
     def _served(self, task: asyncio.Task[None]) -> None:
         self._serving = None
