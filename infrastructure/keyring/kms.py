@@ -83,6 +83,14 @@ class FileKms:
         with self._changing() as content:
             content.get(tenant, {}).pop(str(version), None)
 
+    def content(self) -> dict[str, list[int]]:
+        """Return which versions of which tenants' wrapping keys exist, without the keys."""
+        self._refresh()
+        versions: dict[str, list[int]] = {}
+        for tenant, version in self._cache:
+            versions.setdefault(tenant, []).append(version)
+        return versions
+
     def derive(self, label: str) -> bytes:
         """Return 32 bytes for one named purpose, derived from the master key (HKDF-SHA256)."""
         return HKDF(hashes.SHA256(), 32, b"aios", label.encode()).derive(self._root)

@@ -65,14 +65,13 @@ BEGIN
     RAISE EXCEPTION 'the event log is append-only: % on % is refused', TG_OP, TG_TABLE_NAME
         USING ERRCODE = 'insufficient_privilege';
 END $$;
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON events FOR EACH ROW EXECUTE FUNCTION refuse_change();
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON events
+    FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
 ALTER TABLE events ENABLE ALWAYS TRIGGER append_only;
-CREATE TRIGGER no_truncate BEFORE TRUNCATE ON events FOR EACH STATEMENT EXECUTE FUNCTION refuse_change();
-ALTER TABLE events ENABLE ALWAYS TRIGGER no_truncate;
 """
 
 # The log writer may not own tables, so a function of the owner adds partitions for it. A partition gets its
-# own triggers (TRUNCATE of a partition does not reach the parent's) and its own forced row-level security.
+# own trigger (a statement on a partition does not fire the parent's) and its own forced row-level security.
 PARTITIONS = """
 CREATE FUNCTION ensure_event_partition(upto bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = public, pg_temp AS $$
@@ -86,10 +85,9 @@ BEGIN
     IF to_regclass(part) IS NOT NULL THEN RETURN; END IF;
     EXECUTE format('CREATE TABLE %I PARTITION OF events FOR VALUES FROM (%s) TO (%s)',
                    part, number * span, (number + 1) * span);
-    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER append_only', part);
-    EXECUTE format('CREATE TRIGGER no_truncate BEFORE TRUNCATE ON %I
+    EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON %I
                     FOR EACH STATEMENT EXECUTE FUNCTION refuse_change()', part);
-    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER no_truncate', part);
+    EXECUTE format('ALTER TABLE %I ENABLE ALWAYS TRIGGER append_only', part);
     EXECUTE format('ALTER TABLE %I ENABLE ROW LEVEL SECURITY', part);
     EXECUTE format('ALTER TABLE %I FORCE ROW LEVEL SECURITY', part);
 END $$;
