@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from functools import partial
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
 
-from application.bus import Caller, Command, Handler, Work
+from application.bus import Caller, Command, Work
 from application.tenancy.answers import AdminKeyRegistered, KeyMade, KeyStopped, TenantFounded
 from application.tenancy.commands import BootstrapAdminKey, CreateKey, CreateTenant, RevokeKey
-from application.tenancy.ports import SecretSource
+from application.tenancy.ports import TenancyPorts
 from domain.kernel.errors import Forbidden, IdempotencyMismatch, InvalidInput, NotFound
 from domain.kernel.names import DEFAULT_TENANT
 from domain.tenancy.api_key import ApiKey, KeyGrant, administers, check_grantable
@@ -19,10 +19,10 @@ FIRST_KEY = KeyGrant(name="First administrator", roles=("admin",))
 OPERATOR_KEY = KeyGrant(name="AIOS_ADMIN_KEY", roles=("admin", "platform"))
 
 
-async def create_tenant(command: CreateTenant, work: Work, *, secrets: SecretSource) -> TenantFounded:
+async def create_tenant(command: CreateTenant, work: Work, ports: TenancyPorts) -> TenantFounded:
     """Found a tenant with its first admin key. Raises Forbidden, InvalidInput, NameTaken."""
     work.caller.require("platform")
-    fresh = plain_key(secrets.seed("tenant", work.caller.tenant, work.caller.command_id))
+    fresh = plain_key(ports.secrets.seed("tenant", work.caller.tenant, work.caller.command_id))
     tenant = await work.load(Tenant, command.tenant_id, tenant=command.tenant_id)
     key = await work.load(ApiKey, fresh.key_id, tenant=command.tenant_id)
     if not key.exists:
@@ -41,7 +41,7 @@ async def create_tenant(command: CreateTenant, work: Work, *, secrets: SecretSou
     )
 
 
-async def create_key(command: CreateKey, work: Work, *, secrets: SecretSource) -> KeyMade:
+async def create_key(command: CreateKey, work: Work, ports: TenancyPorts) -> KeyMade:
     """Make a key. Raises Forbidden, InvalidInput, NotFound for an unknown tenant."""
     target = _target(work.caller, command.tenant_id)
     grant = KeyGrant(
@@ -52,7 +52,7 @@ async def create_key(command: CreateKey, work: Work, *, secrets: SecretSource) -
     )
     check_grantable(grant, work.caller.roles, work.caller.workspace)
     tenant = await _existing(work, target)
-    fresh = plain_key(secrets.seed("key", work.caller.tenant, work.caller.command_id))
+    fresh = plain_key(ports.secrets.seed("key", work.caller.tenant, work.caller.command_id))
     key = await work.load(ApiKey, fresh.key_id, tenant=target)
     if not key.exists:
         key.create(fresh.key_id, fresh.key_hash, fresh.prefix, grant, work.at)
@@ -74,7 +74,7 @@ async def create_key(command: CreateKey, work: Work, *, secrets: SecretSource) -
     )
 
 
-async def revoke_key(command: RevokeKey, work: Work) -> KeyStopped:
+async def revoke_key(command: RevokeKey, work: Work, _ports: TenancyPorts) -> KeyStopped:
     """Stop a key. Raises Forbidden, NotFound, Conflict for the last administrator."""
     target = _target(work.caller, command.tenant_id)
     tenant = await _existing(work, target)
@@ -88,7 +88,9 @@ async def revoke_key(command: RevokeKey, work: Work) -> KeyStopped:
     return KeyStopped(key_id=key.key_id, tenant_id=target)
 
 
-async def bootstrap_admin_key(command: BootstrapAdminKey, work: Work) -> AdminKeyRegistered:
+async def bootstrap_admin_key(
+    command: BootstrapAdminKey, work: Work, _ports: TenancyPorts
+) -> AdminKeyRegistered:
     """Register the operator's key. Raises InvalidInput for one that is too short or too long."""
     _check_operator_key(command.key)
     key_hash = hash_of(command.key)
@@ -133,11 +135,9 @@ def _check_operator_key(key: str) -> None:
         )
 
 
-def handlers(secrets: SecretSource) -> Mapping[type[Command], Handler]:
-    """Return tenancy's table of contents: each command with its handler."""
-    return {
-        CreateTenant: partial(create_tenant, secrets=secrets),
-        CreateKey: partial(create_key, secrets=secrets),
-        RevokeKey: revoke_key,
-        BootstrapAdminKey: bootstrap_admin_key,
-    }
+HANDLERS: Mapping[type[Command], Callable[[Any, Work, TenancyPorts], Awaitable[Any]]] = {
+    CreateTenant: create_tenant,
+    CreateKey: create_key,
+    RevokeKey: revoke_key,
+    BootstrapAdminKey: bootstrap_admin_key,
+}

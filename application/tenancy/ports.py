@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -13,3 +14,10 @@ class SecretSource(Protocol):
     """
 
     def seed(self, purpose: str, tenant: str, command_id: str) -> bytes: ...
+
+
+@dataclass(frozen=True)
+class TenancyPorts:
+    """What tenancy's handlers get beside the unit of work."""
+
+    secrets: SecretSource

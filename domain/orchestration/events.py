@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, ClassVar
 
@@ -26,8 +25,7 @@ class ModelPolicySet(Event, frozen=True, kw_only=True):
 class ProviderRegistered(Event, frozen=True, kw_only=True):
     """A custom provider was added, or replaced as a whole.
 
-    `credential_id` is the subject under which its key and header values are sealed; None when there are none.
-    When it is the one of an earlier revision, key and headers are that revision's and stand only there.
+    `credential_id` is the subject under which its key and headers are sealed; None when there are none.
     Credentials in `retired` are no longer used: their data keys are to be destroyed.
     """
 
@@ -46,7 +44,8 @@ class ProviderRegistered(Event, frozen=True, kw_only=True):
     retired: tuple[str, ...] = ()
     api_key: Annotated[str | Erased | None, Personal(subject="credential_id", category="=credential")] = None
     headers: Annotated[
-        Mapping[str, str] | Erased | None, Personal(subject="credential_id", category="=credential")
+        tuple[tuple[str, str], ...] | Erased | None,
+        Personal(subject="credential_id", category="=credential"),
     ] = None
 
     def __repr__(self) -> str:

@@ -6,6 +6,7 @@ undecodable. `policy_check` holds the rules for new policies.
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Literal
 
 import msgspec
@@ -74,3 +75,18 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     auto_fallback_enabled: bool = True
     record_content: bool = False
     on_budget_exhausted: OnBudgetExhausted = "error"
+
+
+class ActivePolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """A version of a workspace's policy, with who set it and when."""
+
+    workspace_id: str
+    version: int
+    set_by: str
+    set_at: datetime
+    policy: Policy
+
+    @property
+    def label(self) -> str:
+        """Return `workspace@version`, the name by which a decision refers to it."""
+        return f"{self.workspace_id}@{self.version}"

@@ -18,13 +18,19 @@ class Tenant(Aggregate):
 
     KIND: ClassVar[str] = "tenant"
 
+    tenant_id: str
+    name: str
+    created_at: datetime | None
+    admins: dict[str, datetime | None]
+    bootstrap_key_id: str | None
+
     def initialise(self) -> None:
         """Start unnamed and without administrators."""
         self.tenant_id = ""
         self.name = ""
-        self.created_at: datetime | None = None
-        self.admins: dict[str, datetime | None] = {}
-        self.bootstrap_key_id: str | None = None
+        self.created_at = None
+        self.admins = {}
+        self.bootstrap_key_id = None
 
     def apply(self, event: Event) -> None:
         """Fold one event."""

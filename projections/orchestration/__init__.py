@@ -1,0 +1,1 @@
+"""Read models of orchestration: versions of policies, and the directories that routing decides from."""
