@@ -9,7 +9,7 @@ from domain.tenancy import events as tenancy
 
 
 def event_registry() -> EventRegistry:
-    """Return a registry of all event types and upcasters; an unknown type in the log stays an UnknownEvent."""
+    """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
     registry.register((RequestRecorded,))
     registry.register(tenancy.EVENTS)
