@@ -6,7 +6,6 @@ transport. Kinds are those of the port to providers; `status` is an HTTP answer 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from enum import StrEnum
 
@@ -58,24 +57,15 @@ TRANSPORT_KINDS = frozenset(
 STATUS_KIND = "status"
 _CREDENTIAL = frozenset({401, 402, 403})
 _TRY_ELSEWHERE = frozenset({408, 409, 425})  # a timeout, a lock, "too early": not the request's fault
-_TOO_LONG_CODES = frozenset(
-    {"context_length_exceeded", "exceed_context_size_error", "string_above_max_length"}
-)
-_TOO_LONG_TEXT = re.compile(
-    r"prompt is too long|maximum context length|context (length|window|size)( is)? exceeded"
-    r"|exceeds? the (available |model'?s? )?(maximum )?context|input is too long"
-    r"|(input|request|prompt).{0,40}exceeds.{0,40}(context|token)|reduce the length of the (messages|input)",
-    re.IGNORECASE,
-)
 
 
-def classify(kind: str, status: int | None = None, code: str | None = None, message: str = "") -> Verdict:
-    """Return what a failure means; `code` and `message` are those of the provider's error body.
+def classify(kind: str, status: int | None = None, *, context_too_long: bool = False) -> Verdict:
+    """Return what a failure means; `context_too_long` is what the provider's error body says.
 
     Raises ValueError for a kind that is not known here.
     """
     if kind == STATUS_KIND and status is not None:
-        return _of_status(status, code, message)
+        return _of_status(status, context_too_long=context_too_long)
     if kind not in TRANSPORT_KINDS:
         raise ValueError(f"unknown kind of failure '{kind}'")
     return Verdict(
@@ -84,13 +74,6 @@ def classify(kind: str, status: int | None = None, code: str | None = None, mess
         quick_retry=kind == "reset",
         counts=kind not in {"egress_forbidden", "not_ready"},
     )
-
-
-def context_too_long(status: int, code: str | None, message: str) -> bool:
-    """Tell whether a provider refused a request because it does not fit the model's context window."""
-    if status not in {400, 413, 422}:
-        return False
-    return code in _TOO_LONG_CODES or _TOO_LONG_TEXT.search(message[:2000]) is not None
 
 
 def larger_than(failed: Target, rest: Sequence[Target], catalogue: Catalogue) -> tuple[Target, ...]:
@@ -104,9 +87,9 @@ def larger_than(failed: Target, rest: Sequence[Target], catalogue: Catalogue) ->
     return tuple(target for target in rest if (_window(target, catalogue) or window + 1) > window)
 
 
-def _of_status(status: int, code: str | None, message: str) -> Verdict:
+def _of_status(status: int, *, context_too_long: bool) -> Verdict:
     reason = f"status_{status}"
-    if context_too_long(status, code, message):
+    if context_too_long:
         return Verdict(failure=FailureClass.CAPABILITY, reason="context_too_long", counts=False)
     if status == 429:
         return Verdict(failure=FailureClass.FALLBACK, reason=reason, throttled=True)
