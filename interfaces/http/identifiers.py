@@ -1,0 +1,21 @@
+"""Makes identifiers that sort by time and may stand in any URL, header or log."""
+
+from __future__ import annotations
+
+import secrets
+import time
+from typing import Final
+
+ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+TIME_DIGITS: Final = 10
+RANDOM_DIGITS: Final = 16
+
+
+def time_ordered_id(prefix: str) -> str:
+    """Return `prefix_` and a ULID in lower case: 48 bits of milliseconds, 80 random bits."""
+    milliseconds = time.time_ns() // 1_000_000
+    return f"{prefix}_{_digits(milliseconds, TIME_DIGITS)}{_digits(secrets.randbits(80), RANDOM_DIGITS)}"
+
+
+def _digits(value: int, count: int) -> str:
+    return "".join(ALPHABET[(value >> shift) & 31] for shift in range(5 * (count - 1), -1, -5))

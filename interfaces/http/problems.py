@@ -1,0 +1,122 @@
+"""Turns every error into a problem document (RFC 9457); alone knows error types and statuses."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import msgspec
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException, ValidationException
+
+from domain.kernel import errors
+from domain.kernel.errors import FieldError
+from interfaces.http.tracing import request_id_of
+
+MEDIA_TYPE = "application/problem+json"
+log = structlog.get_logger("http")
+
+
+class Problem(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """An error as clients see it: what went wrong, where, and which request it was."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    request_id: str
+    errors: tuple[FieldError, ...] = ()
+    purge_id: str | None = None
+    components: dict[str, Any] | None = None
+
+
+# The most specific class of an error's ancestors decides: status, name in `type`, title.
+TABLE: dict[type[Exception], tuple[int, str, str]] = {
+    errors.InvalidInput: (422, "invalid-input", "The request has unusable fields"),
+    errors.Unauthenticated: (401, "unauthenticated", "A valid API key is needed"),
+    errors.Forbidden: (403, "forbidden", "The key's roles do not allow this"),
+    errors.NotFound: (404, "not-found", "No such thing"),
+    errors.Gone: (410, "gone", "It was erased"),
+    errors.Conflict: (409, "conflict", "The request contradicts the present state"),
+    errors.VersionConflict: (409, "version-conflict", "Another change came first"),
+    errors.NameTaken: (409, "name-taken", "The name is in use"),
+    errors.IdempotencyMismatch: (409, "idempotency-mismatch", "The idempotency key was used differently"),
+    errors.LimitReached: (429, "limit-reached", "A limit refuses the request"),
+    errors.Unavailable: (503, "unavailable", "A component does not answer"),
+    errors.Corrupt: (500, "corrupt", "Stored data does not verify"),
+}
+INTERNAL = (500, "internal", "The server failed")
+UNEXPECTED = "The server failed; the log has the details under this request id"
+STATUS_DETAILS = {
+    404: "there is nothing at this path; GET /docs lists what there is",
+    405: "this path does not take the method; the header `allow` lists those it takes",
+    413: "the request body is too large",
+}
+
+
+def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
+    """Return the answer for an error, and log what the client is not told."""
+    status, name, title = _classify(error)
+    if status >= 500 and not isinstance(error, errors.Unavailable):
+        log.error("request failed", exc_info=error, status=status)
+    problem = Problem(
+        type=f"urn:aios:problem:{name}",
+        title=title,
+        status=status,
+        detail=_detail(error, status),
+        request_id=request_id_of(request.scope),
+        errors=_field_errors(error),
+        purge_id=getattr(error, "purge_id", None),
+        components=getattr(error, "components", None),
+    )
+    return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=_headers(error, status))
+
+
+def _classify(error: Exception) -> tuple[int, str, str]:
+    for cls in type(error).__mro__:
+        if cls in TABLE:
+            return TABLE[cls]
+    if isinstance(error, ValidationException):
+        return TABLE[errors.InvalidInput]
+    if isinstance(error, HTTPException) and error.status_code < 500:
+        phrase = HTTPStatus(error.status_code).phrase
+        return error.status_code, phrase.lower().replace(" ", "-"), phrase
+    return INTERNAL
+
+
+def _detail(error: Exception, status: int) -> str:
+    if isinstance(error, errors.Corrupt) or (status >= 500 and not isinstance(error, errors.AiosError)):
+        return UNEXPECTED
+    if isinstance(error, errors.AiosError):
+        return error.message
+    if isinstance(error, ValidationException):
+        return "; ".join(f"{e.pointer}: {e.detail}".removeprefix(": ") for e in _field_errors(error))
+    detail = getattr(error, "detail", "")
+    generic = not detail or detail == HTTPStatus(status).phrase or status == 413
+    return STATUS_DETAILS.get(status, detail) if generic else detail
+
+
+def _field_errors(error: Exception) -> tuple[FieldError, ...]:
+    if isinstance(error, errors.InvalidInput):
+        return error.errors
+    if isinstance(error, ValidationException) and isinstance(error.extra, list):
+        return tuple(_parameter_error(item) for item in error.extra)
+    return ()
+
+
+def _parameter_error(item: dict[str, Any]) -> FieldError:
+    if item.get("key") == "data":  # Litestar's name for the whole body; only a missing one gets here
+        return FieldError("", "the request needs a JSON body")
+    pointer = "/" + str(item.get("key", "")).replace("~", "~0").replace("/", "~1")
+    return FieldError(pointer, str(item.get("message", "unusable value")))
+
+
+def _headers(error: Exception, status: int) -> dict[str, str]:
+    headers = dict(getattr(error, "headers", None) or {})
+    if status == 401:
+        headers["www-authenticate"] = 'Bearer realm="aios"'
+    retry_after_s = getattr(error, "retry_after_s", None)
+    if retry_after_s is not None:
+        headers["retry-after"] = str(max(1, round(retry_after_s)))
+    return headers

@@ -1,0 +1,153 @@
+"""The product as routes see it, without the product: known keys, a bus that records, a memory of answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from application.bus import Caller, Command, Outcome
+from application.idempotency import Answer, Attempt
+from domain.kernel.errors import Unauthenticated
+from domain.tenancy.principal import Principal
+from interfaces.http.services import Services
+
+NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
+ROLES = ("platform", "admin", "operator", "auditor", "service")
+
+
+class FakeClock:
+    """A clock that stands still until told otherwise."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, by: timedelta) -> None:
+        self.now += by
+
+
+class FakeKeys:
+    """One key per role, named after it: `key-admin`, `key-auditor` ...; all of tenant `acme`."""
+
+    def __init__(self) -> None:
+        self.principals = {
+            f"key-{role}": Principal("acme", f"id{role}", role, frozenset({role})) for role in ROLES
+        }
+
+    async def authenticate(self, key: str) -> Principal:
+        if key not in self.principals:
+            raise Unauthenticated("this API key is not known")
+        return self.principals[key]
+
+    async def principal_of(self, tenant: str, key_id: str) -> Principal:
+        for principal in self.principals.values():
+            if (principal.tenant, principal.key_id) == (tenant, key_id):
+                return principal
+        raise Unauthenticated("this API key was revoked")
+
+    def revoke(self, key: str) -> None:
+        del self.principals[key]
+
+
+class FakeBus:
+    """Records commands and answers what a test prepared for their type, at growing positions."""
+
+    def __init__(self) -> None:
+        self.sent: list[tuple[Command, Caller]] = []
+        self.answers: dict[type[Command], Any] = {}
+        self.before_answer: Callable[[], Any] | None = None
+
+    async def dispatch(self, command: Command, caller: Caller) -> Outcome:
+        self.sent.append((command, caller))
+        if self.before_answer is not None:
+            await self.before_answer()
+        answer = self.answers.get(type(command))
+        if isinstance(answer, Exception):
+            raise answer
+        return Outcome(answer, len(self.sent))
+
+    @property
+    def commands(self) -> list[Command]:
+        return [command for command, _ in self.sent]
+
+
+@dataclass
+class Kept:
+    fingerprint: bytes
+    command_id: str
+    owner: str
+    alive: bool = True
+    answer: Answer | None = None
+
+
+class FakeIdempotency:
+    """Keeps keys in memory; `alive` stands for the lease."""
+
+    def __init__(self) -> None:
+        self.kept: dict[tuple[str, str], Kept] = {}
+
+    async def begin(
+        self, tenant: str, key: str, *, fingerprint: bytes, owner: str, command_id: str
+    ) -> Attempt:
+        kept = self.kept.setdefault((tenant, key), Kept(fingerprint, command_id, owner))
+        if kept.fingerprint != fingerprint:
+            return Attempt(state="other")
+        if kept.answer is not None:
+            return Attempt(state="answered", answer=kept.answer)
+        if kept.owner != owner and kept.alive:
+            return Attempt(state="running")
+        self.kept[tenant, key] = replace(kept, owner=owner, alive=True)
+        return Attempt(state="owned", command_id=kept.command_id)
+
+    async def renew(self, tenant: str, key: str, owner: str) -> None:
+        self.kept[tenant, key].alive = True
+
+    async def finish(self, tenant: str, key: str, owner: str, answer: Answer) -> None:
+        self.kept[tenant, key].answer = answer
+
+    async def release(self, tenant: str, key: str, owner: str) -> None:
+        self.kept[tenant, key].alive = False
+
+
+@dataclass
+class World:
+    """Everything a test may turn or look at."""
+
+    dist: Path
+    clock: FakeClock = field(default_factory=FakeClock)
+    keys: FakeKeys = field(default_factory=FakeKeys)
+    bus: FakeBus = field(default_factory=FakeBus)
+    idempotency: FakeIdempotency = field(default_factory=FakeIdempotency)
+    observed: list[tuple[str, str, int]] = field(default_factory=list)
+    probes: dict[str, Any] = field(default_factory=dict)
+
+    def services(self, **changes: Any) -> Services:
+        """Return the services of this world."""
+
+        async def nothing() -> None:
+            return None
+
+        return Services(
+            **{
+                "version": "1.2.3",
+                "clock": self.clock,
+                "bus": self.bus,
+                "authenticate": self.keys.authenticate,
+                "principal_of": self.keys.principal_of,
+                "session_secret": b"s" * 32,
+                "idempotency": self.idempotency,
+                "probes": self.probes,
+                "read_barrier": nothing,
+                "observe_request": lambda method, route, status, _s: self.observed.append(
+                    (method, route, status)
+                ),
+                "render_metrics": lambda: (b"aios_up 1\n", "text/plain; version=1.0.0; charset=utf-8"),
+                "web_dist": self.dist,
+                **changes,
+            }
+        )

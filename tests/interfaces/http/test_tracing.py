@@ -1,0 +1,64 @@
+"""Request ids, log lines and metrics of every answer, and the headers all answers share."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+import structlog
+
+SESSION = "/api/ai-advanced/session"
+
+
+def test_an_id_is_made_in_time_order_and_fits_into_urls(client):
+    ids = [client.get("/health/live").headers["x-request-id"] for _ in range(3)]
+
+    assert all(re.fullmatch(r"req_[0-9a-hjkmnp-tv-z]{26}", found) for found in ids)
+    assert [found[:14] for found in ids] == sorted(found[:14] for found in ids)
+
+
+def test_a_well_formed_incoming_id_is_kept(client):
+    answer = client.get("/nowhere", headers={"x-request-id": "my-trace:1.2_3"})
+
+    assert answer.headers["x-request-id"] == answer.json()["request_id"] == "my-trace:1.2_3"
+
+
+@pytest.mark.parametrize("bad", ["", "has space", "x" * 129, "semi;colon", "-leading"])
+def test_other_incoming_ids_are_replaced(client, bad):
+    assert (
+        client.get("/health/live", headers={"x-request-id": bad}).headers["x-request-id"].startswith("req_")
+    )
+
+
+def test_each_request_is_one_log_line_without_query_body_or_key(client):
+    with structlog.testing.capture_logs() as lines:
+        client.get(f"{SESSION}?api_key=key-admin", headers={"x-api-key": "key-admin"})
+
+    (line,) = [found for found in lines if found["event"] == "request"]
+    assert {key: line[key] for key in ("method", "route", "status", "tenant")} == {
+        "method": "GET",
+        "route": SESSION,
+        "status": 422,
+        "tenant": "acme",
+    }
+    assert "key-admin" not in str(lines)
+
+
+def test_metrics_know_routes_not_paths(client, world):
+    client.get("/admin/some/page")
+    client.get("/no/such/path")
+
+    assert world.observed == [("GET", "/admin/{path}", 503), ("GET", "unmatched", 404)]
+
+
+def test_answers_of_the_api_are_never_stored_by_caches(client):
+    answer = client.get(SESSION)
+
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_head_is_answered_like_get(client):
+    answer = client.head("/health/live")
+
+    assert answer.status_code == 200
