@@ -1,18 +1,22 @@
 """Another process that uses an embedded service: starts it, prints where it is, and ends when told to."""
 
+import asyncio
 import json
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from infrastructure.embedded.local_model import LocalModel
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from infrastructure.embedded.valkey import EmbeddedValkey
 
+Service = EmbeddedPostgres | EmbeddedValkey | LocalModel
 ROOT = Path(__file__).parents[3]
 
 
@@ -51,16 +55,21 @@ def user_process(service: str, data_dir: Path, wrapper: list[str] | None = None)
         user.process.communicate()
 
 
+def start(service: str, data_dir: Path) -> tuple[Service, Any]:
+    """The started service and its endpoint."""
+    if service == "local-model":
+        model = LocalModel(data_dir)
+        return model, asyncio.run(model.endpoint(time.monotonic() + 120))
+    if service == "valkey":
+        valkey = EmbeddedValkey(data_dir)
+        return valkey, valkey.ensure_running()
+    postgres = EmbeddedPostgres(data_dir, settings={"shared_buffers": "16MB"})
+    return postgres, postgres.ensure_running()
+
+
 def main() -> None:
     """Run as a script: SERVICE DATA_DIR."""
-    service, data_dir = sys.argv[1], Path(sys.argv[2])
-    if service == "postgres":
-        server: EmbeddedPostgres | EmbeddedValkey = EmbeddedPostgres(
-            data_dir, settings={"shared_buffers": "16MB"}
-        )
-    else:
-        server = EmbeddedValkey(data_dir)
-    endpoint = server.ensure_running()
+    server, endpoint = start(sys.argv[1], Path(sys.argv[2]))
     sys.stdout.write(json.dumps({"pid": server.pid, "uid": os.geteuid(), **asdict(endpoint)}) + "\n")
     sys.stdout.flush()
     sys.stdin.read()
