@@ -51,16 +51,24 @@ def build(say: Say, web: Path = WEB) -> Path:
     """
     target = destination(web)
     if not target.is_dir():
-        target.parent.mkdir(exist_ok=True)
-        with _only_one(target.parent, say):
+        with _only_one(web, say):
             if not target.is_dir():
-                install(say, web)
+                _install(say, web)
                 _compile(say, web, target)
     return target
 
 
 def install(say: Say, web: Path = WEB) -> None:
-    """Bring `node_modules` to what the lock says, unless it is; install scripts are never run."""
+    """Bring `node_modules` to what the lock says, as the console's own tests need it.
+
+    Raises WebBuildError like `build`.
+    """
+    with _only_one(web, say):
+        _install(say, web)
+
+
+def _install(say: Say, web: Path) -> None:
+    """Run `npm ci` unless it ran for this lock; the packages' own install scripts are never run."""
     stamp = web / "node_modules" / ".installed"
     wanted = _hash(web, ("package.json", "package-lock.json"))
     if stamp.exists() and stamp.read_text() == wanted:
@@ -95,6 +103,7 @@ def run_node(arguments: Sequence[str], folder: Path, cure: str) -> None:
 
 
 def _compile(say: Say, web: Path, target: Path) -> None:
+    target.parent.mkdir(exist_ok=True)
     for dead in target.parent.glob(f"{UNFINISHED}*"):  # of a build that was killed; we hold the lock
         shutil.rmtree(dead)
     say("building the console")

@@ -14,6 +14,7 @@ test("what nobody measured yet is not shown as zero", () => {
   expect(formatShare(null)).toBe(NOTHING);
   expect(formatMilliseconds(null)).toBe(NOTHING);
   expect(formatMilliseconds(0)).toBe("0 ms");
+  expect(formatMilliseconds(0.4)).toBe("< 1 ms");
 });
 
 test("long times are in seconds", () => {

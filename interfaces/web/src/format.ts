@@ -32,6 +32,9 @@ export function formatMilliseconds(value: number | null | undefined): string {
   if (value === null || value === undefined) {
     return NOTHING;
   }
+  if (value > 0 && value < 1) {
+    return "< 1 ms";
+  }
   return value < 10_000 ? `${count.format(value)} ms` : `${(value / 1000).toFixed(1)} s`;
 }
 

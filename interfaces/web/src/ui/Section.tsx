@@ -15,7 +15,7 @@ interface SectionProps<Data> {
 export function Section<Data>({ title, aside, query, children }: SectionProps<Data>) {
   const heading = useId();
   return (
-    <Paper component="section" withBorder p="lg" aria-labelledby={heading}>
+    <Paper component="section" withBorder p="lg" h="100%" aria-labelledby={heading}>
       <Group justify="space-between" mb="sm">
         <Title order={2} size="h4" id={heading}>
           {title}

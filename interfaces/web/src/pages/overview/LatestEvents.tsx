@@ -52,7 +52,7 @@ function EventRows({ event, now }: { event: RecordedEvent; now: number }) {
       <Table.Tr>
         <Table.Td className="numbers">{formatCount(event.position)}</Table.Td>
         <Table.Td>
-          <time dateTime={event.recorded_at} title={formatTime(event.recorded_at)}>
+          <time className="unbroken" dateTime={event.recorded_at} title={formatTime(event.recorded_at)}>
             {formatAgo(event.recorded_at, now)}
           </time>
         </Table.Td>

@@ -30,7 +30,7 @@ function Rules({ policy }: { policy: ModelPolicy }) {
   return (
     <Table.ScrollContainer minWidth={480}>
       <Table captionSide="bottom">
-        <Table.Caption>{fallback}</Table.Caption>
+        <Table.Caption ta="left">{fallback}</Table.Caption>
         <Table.Thead>
           <Table.Tr>
             <Table.Th scope="col">Segment</Table.Th>
@@ -56,7 +56,7 @@ function Rule({ rule }: { rule: PolicyRule }) {
         {rule.segment}
       </Table.Th>
       <Table.Td>
-        <Code>{`${rule.provider}/${rule.model}`}</Code>
+        <Code className="unbroken">{`${rule.provider}/${rule.model}`}</Code>
       </Table.Td>
       <Table.Td>{(rule.fallback ?? []).join(", ") || "nothing"}</Table.Td>
       <Table.Td className="numbers">{formatMilliseconds(rule.latency_budget_ms)}</Table.Td>
