@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 
@@ -35,6 +36,8 @@ def decode_object(raw: bytes) -> JsonObject:
 
 
 def _decode(raw: bytes) -> object:
+    if raw.startswith(codecs.BOM_UTF8):
+        raise InvalidInput.at("", "the body starts with a byte order mark; send plain UTF-8 without one")
     try:
         return _DECODER.decode(raw.decode())
     except UnicodeDecodeError as error:

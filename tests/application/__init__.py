@@ -1,0 +1,1 @@
+"""Use cases, on in-memory stores and fakes."""

@@ -1,0 +1,1 @@
+"""Orchestration use cases and the wire dialects."""
