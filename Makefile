@@ -9,7 +9,7 @@ up:      ## set everything up and run it in the foreground
 	@exec deploy/bootstrap.sh runtime .venv/bin/aios up
 
 test:    ## run the whole test suite, or part of it: make test ARGS="tests/domain -x"
-	@exec deploy/bootstrap.sh dev .venv/bin/python -m pytest $(ARGS)
+	@exec deploy/bootstrap.sh dev .venv/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(ARGS)
 
 check:   ## lint, format, types, import contracts, file-size rule
 	@exec deploy/bootstrap.sh dev .venv/bin/python -m deploy.check
