@@ -4,6 +4,7 @@ The client's own exceptions carry the request's headers, so none of them is chai
 """
 
 import math
+import os
 import re
 import ssl
 import time
@@ -113,7 +114,8 @@ def _connect_error(error: OSError) -> tuple[FailureKind, str]:
         return FailureKind.RESET, "reset the connection while it was made"
     if isinstance(error, TimeoutError):
         return FailureKind.TIMEOUT_CONNECT, "no connection in time"
-    return FailureKind.REFUSED, f"no connection ({error.strerror or type(error).__name__})"
+    reason = os.strerror(error.errno) if error.errno else type(error).__name__
+    return FailureKind.REFUSED, f"no connection ({reason})"
 
 
 def _not_http(message: str) -> tuple[FailureKind, str]:

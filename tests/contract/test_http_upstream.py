@@ -1,4 +1,4 @@
-"""What only the real adapter can show: sockets, names, certificates, pools, headers on the wire."""
+"""What only the real adapter can show: sockets, names, certificates, headers on the wire."""
 
 import asyncio
 import json
@@ -6,47 +6,16 @@ import socket
 import time
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from application.orchestration.upstream import (
-    FailureKind,
-    ProviderSpec,
-    Secret,
-    UpstreamAnswer,
-    UpstreamCall,
-    UpstreamFailure,
-)
+from application.orchestration.upstream import FailureKind, Secret, UpstreamCall
 from infrastructure.providers.http import HttpUpstream
 from tests.contract.certificates import self_signed
 from tests.contract.conftest import KEY, call
+from tests.contract.exchanges import completed, failure, spec, text_of
 from tests.fakes.upstream import FakeUpstream
-
-LIMIT = 1 << 20
-
-
-def spec(base_url: str, **more: Any) -> ProviderSpec:
-    """An OpenAI-dialect provider."""
-    fields: dict[str, Any] = {"name": "acme", "dialect": "openai", "credential": Secret(KEY), **more}
-    return ProviderSpec(base_url=base_url, **fields)
-
-
-async def failure(
-    http: HttpUpstream, provider: ProviderSpec, given: UpstreamCall | None = None
-) -> UpstreamFailure:
-    """What opening fails with."""
-    with pytest.raises(UpstreamFailure) as caught:
-        await http.open(provider, given or call())
-    return caught.value
-
-
-async def completed(http: HttpUpstream, provider: ProviderSpec, given: UpstreamCall | None = None) -> Any:
-    """The JSON of one whole exchange."""
-    answer = await http.open(provider, given or call())
-    body = await answer.read(LIMIT)
-    await answer.aclose()
-    return json.loads(body)
+from tests.fakes.upstream_behaviour import Behaviour
 
 
 async def test_nothing_listens_there(http: HttpUpstream, server: FakeUpstream) -> None:
@@ -139,103 +108,6 @@ async def test_environment_proxies_are_ignored(
     assert (await completed(http, spec(server.openai_base_url)))["model"] == "fake-large"
 
 
-async def test_kept_alive_connection_that_died_is_replaced_once(
-    http: HttpUpstream, server: FakeUpstream
-) -> None:
-    """Given a pooled connection, when it is reset instead of answered, then a fresh one is tried."""
-    provider = spec(server.openai_base_url)
-    await completed(http, provider)
-
-    server.script("reset", "ok")
-    answer = await completed(http, provider)
-
-    assert answer["usage"]["completion_tokens"] == 12
-    assert [request.connection for request in server.requests] == [1, 1, 2]
-
-
-async def test_fresh_connection_that_fails_is_not_tried_again(
-    http: HttpUpstream, server: FakeUpstream
-) -> None:
-    server.script("reset", "ok")
-
-    refused = await failure(http, spec(server.openai_base_url))
-
-    assert refused.kind is FailureKind.RESET
-    assert len(server.requests) == 1
-
-
-async def test_reset_after_a_long_silence_is_not_tried_again(
-    http: HttpUpstream, server: FakeUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """A provider that worked on the request and then broke may bill it: that is no stale connection."""
-    provider = spec(server.openai_base_url)
-    await completed(http, provider)
-    monkeypatch.setattr("infrastructure.providers.http.STALE_WINDOW_S", 0.0)
-
-    server.script("reset", "ok")
-
-    assert (await failure(http, provider)).kind is FailureKind.RESET
-
-
-async def test_provider_that_restarted_is_found_again(http: HttpUpstream, server: FakeUpstream) -> None:
-    provider = spec(server.openai_base_url)
-    await completed(http, provider)
-
-    await server.stop()
-    assert (await failure(http, provider)).kind in (FailureKind.REFUSED, FailureKind.RESET)
-    await server.start()
-
-    assert (await completed(http, provider))["model"] == "fake-large"
-
-
-async def test_idle_connections_closed_by_the_provider_do_no_harm(
-    http: HttpUpstream, server: FakeUpstream
-) -> None:
-    provider = spec(server.openai_base_url)
-    await completed(http, provider)
-
-    server.drop_idle_connections()
-
-    assert (await completed(http, provider))["model"] == "fake-large"
-
-
-async def test_forgotten_provider_finishes_its_answers(http: HttpUpstream, server: FakeUpstream) -> None:
-    provider = spec(server.openai_base_url)
-    answer = await http.open(provider, call("fault:gap=0.02", stream=True))
-
-    await http.forget("acme")
-
-    assert (await _text(answer)).endswith(b"data: [DONE]\n\n")
-    await answer.aclose()
-    assert (await completed(http, provider))["model"] == "fake-large"
-
-
-async def test_forgotten_provider_still_answers_who_waits(http: HttpUpstream, server: FakeUpstream) -> None:
-    waiting = asyncio.ensure_future(
-        completed(http, spec(server.openai_base_url), call("fault:slow-headers=0.2"))
-    )
-    await server.wait_for_requests(1)
-
-    await http.forget("acme")
-
-    assert (await waiting)["model"] == "fault:slow-headers=0.2"
-
-
-async def test_closing_the_adapter_ends_running_answers(server: FakeUpstream) -> None:
-    http = HttpUpstream()
-    waiting = await http.open(spec(server.openai_base_url), call("fault:stall=0", stream=True))
-    untouched = await http.open(spec(server.openai_base_url), call("fault:stall=0", stream=True))
-    reading = asyncio.ensure_future(_text(waiting))
-    await asyncio.sleep(0.05)
-
-    await http.aclose()
-
-    for read in (reading, _text(untouched)):
-        with pytest.raises(UpstreamFailure) as caught:
-            await read
-        assert caught.value.kind is FailureKind.CUT
-
-
 async def test_slow_reader_is_no_idle_provider(http: HttpUpstream, server: FakeUpstream) -> None:
     """Given an idle timeout shorter than the reader's own pauses, then a steady provider is not blamed."""
     answer = await http.open(spec(server.openai_base_url), call("fault:gap=0.02", stream=True, idle_s=0.1))
@@ -257,7 +129,7 @@ async def test_long_answer_and_large_request_pass(http: HttpUpstream, server: Fa
     large = UpstreamCall(path=given.path, body=body, stream=True, deadline=time.monotonic() + 30)
 
     answer = await http.open(spec(server.openai_base_url), large)
-    received = await _text(answer)
+    received = await text_of(answer)
     await answer.aclose()
 
     assert received.count(b"word") == 60_000
@@ -265,8 +137,6 @@ async def test_long_answer_and_large_request_pass(http: HttpUpstream, server: Fa
 
 
 async def test_error_body_is_bounded_and_hides_the_key(http: HttpUpstream, server: FakeUpstream) -> None:
-    from tests.fakes.upstream_behaviour import Behaviour
-
     server.script(Behaviour(status=401, message=f"Incorrect API key provided: {KEY}. " + "x" * 100_000))
 
     refused = await failure(http, spec(server.openai_base_url))
@@ -303,11 +173,3 @@ async def test_changed_key_is_used_at_once(http: HttpUpstream, server: FakeUpstr
     await completed(http, spec(server.openai_base_url, credential=Secret("sk-new")))
 
     assert [request.connection for request in server.requests] == [1, 1]
-
-
-async def _text(answer: UpstreamAnswer) -> bytes:
-    parts = []
-    async for part in answer.chunks():
-        answer.commit()
-        parts.append(part)
-    return b"".join(parts)
