@@ -1,0 +1,195 @@
+"""The gateway's one pipeline: every route and dialect goes through `serve`; none skips policy or metering."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any
+
+import msgspec
+
+from application.orchestration.dialects.errors import INTERRUPTED, stream_error
+from application.orchestration.upstream import Upstream, UpstreamFailure
+from application.ports import AppendRequest
+from application.processes.gateway.attempts import Attempts
+from application.processes.gateway.call import Environment, GatewayCall
+from application.processes.gateway.outcome import Refused, Streamed, Whole
+from application.processes.gateway.relay import Relay, open_relay
+from application.processes.gateway.trace import Trace
+from application.processes.gateway.whole import WholeAnswer, read_whole
+from domain.kernel.errors import NotFound, Unavailable
+from domain.orchestration.routing import Route, RouteRequest, decide
+
+JSON = {"content-type": "application/json"}
+EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+
+
+class Gateway:
+    """Serves requests; tasks that must outlive their client belong to the gateway, not to the request."""
+
+    def __init__(self, env: Environment, upstream: Upstream) -> None:
+        self._env = env
+        self._upstream = upstream
+        self._settling: set[asyncio.Task[None]] = set()
+
+    async def serve(self, call: GatewayCall) -> Whole | Streamed:
+        """Answer one request. Raises Refused, or InvalidInput for what no target's dialect can express.
+
+        Cancelling the call means that the client has gone: the provider's connection closes at once and the
+        request is recorded as cancelled.
+        """
+        self._env.ready()
+        route = self._route(call)
+        if call.dry_run:
+            return dry_run(self._env, call, route)
+        trace = Trace(self._env, call, route)
+        try:
+            if call.request.stream:
+                return await self._stream(trace)
+            return await self._whole(trace)
+        except Refused as refused:
+            await self._record(trace.event("failed", refused.status, error_code=refused.code))
+            refused.headers = {**trace.headers(), **refused.headers}
+            raise
+        except asyncio.CancelledError:
+            trace.broken_off("cancelled", None, 0, "the client left before the answer")
+            self._later(self._settle(trace.event("cancelled", 499, error_code="client_gone")))
+            raise
+
+    async def aclose(self) -> None:
+        """Wait for records of requests whose clients have gone."""
+        while self._settling:
+            await asyncio.gather(*self._settling, return_exceptions=True)
+
+    def _route(self, call: GatewayCall) -> Route:
+        tenant, directory = call.caller.tenant, self._env.directory
+        try:
+            return decide(
+                directory.policy(tenant, call.workspace),
+                directory.catalogue(tenant),
+                RouteRequest(
+                    model=call.request.model,
+                    request_id=call.request_id,
+                    key_id=call.key_id,
+                    segment=call.segment,
+                    session=call.session,
+                    user=call.user,
+                    fallback_off=call.fallback_off,
+                    latency_budget_ms=call.latency_budget_ms,
+                ),
+                self._env.default_target,
+                directory.measures(tenant),
+            )
+        except NotFound as error:
+            raise Refused(404, "model_not_found", error.message, param="/model") from None
+        except Unavailable as error:
+            raise Refused(503, "no_target_available", error.message) from None
+
+    async def _whole(self, trace: Trace) -> Whole:
+        answer: WholeAnswer = await Attempts(self._env, trace).run(
+            lambda spec, call: read_whole(self._upstream, trace, spec, call)
+        )
+        trace.succeeded(answer.usage, answer.estimated_output, answer.status)
+        if trace.call.request.operation != "count_tokens":
+            await self._record(
+                trace.event(
+                    "succeeded", answer.status, finish_reason=answer.finish_reason, answer=answer.text
+                )
+            )
+        return Whole(answer.status, answer.body, {**JSON, **trace.headers(cost=True)})
+
+    async def _stream(self, trace: Trace) -> Streamed:
+        relay = await Attempts(self._env, trace).run(
+            lambda spec, call: open_relay(self._upstream, trace, spec, call)
+        )
+        return Streamed(self._relayed(trace, relay), {**EVENTS, **trace.headers()})
+
+    async def _relayed(self, trace: Trace, relay: Relay) -> AsyncIterator[bytes]:
+        """Yield the client's bytes; the record is durable before the closing message leaves."""
+        ended = False
+        try:
+            async for chunk in relay.body():
+                yield chunk
+            ended = True
+            if relay.failure is not None:
+                yield await self._interrupted(trace, relay, relay.failure)
+                return
+            await relay.aclose()
+            yield await self._finished(trace, relay)
+        finally:
+            if not ended:
+                self._later(self._client_gone(trace, relay))
+
+    async def _finished(self, trace: Trace, relay: Relay) -> bytes:
+        scanner = relay.scanner
+        trace.succeeded(scanner.usage, scanner.estimated_output_tokens)
+        event = trace.event(
+            "succeeded", 200, finish_reason=scanner.finish_reason, answer=scanner.collected_text
+        )
+        try:
+            await self._env.append(event)
+        except Unavailable as error:
+            return stream_error(
+                trace.call.request.dialect,
+                message=f"The answer could not be recorded: {error.message}",
+                request_id=trace.call.request_id,
+                code="metering_unavailable",
+                status=503,
+            )
+        return relay.closing
+
+    async def _interrupted(self, trace: Trace, relay: Relay, failure: UpstreamFailure) -> bytes:
+        await relay.aclose()
+        scanner = relay.scanner
+        trace.broken_off(failure.kind.value, scanner.usage, scanner.estimated_output_tokens, failure.detail)
+        await self._settle(trace.event("interrupted", 200, error_code=INTERRUPTED))
+        return stream_error(
+            trace.call.request.dialect,
+            message=f"The provider's stream broke off: {failure.detail}",
+            request_id=trace.call.request_id,
+            usage=scanner.usage,
+        )
+
+    async def _client_gone(self, trace: Trace, relay: Relay) -> None:
+        drain_s = self._env.directory.provider(trace.call.caller.tenant, trace.provider).drain_seconds
+        if drain_s > 0:
+            with contextlib.suppress(TimeoutError, UpstreamFailure):
+                await asyncio.wait_for(relay.drain(), drain_s)
+        await relay.aclose()
+        scanner = relay.scanner
+        if scanner.terminated:
+            trace.succeeded(scanner.usage, scanner.estimated_output_tokens)
+        else:
+            detail = "the client left during the answer"
+            trace.broken_off("cancelled", scanner.usage, scanner.estimated_output_tokens, detail)
+        await self._settle(trace.event("cancelled", 499, error_code="client_gone"))
+
+    async def _record(self, event: AppendRequest) -> None:
+        """Store the record before the answer leaves. Raises Refused when it cannot be stored."""
+        try:
+            await self._env.append(event)
+        except Unavailable as error:
+            raise Refused(503, "metering_unavailable", error.message) from None
+
+    async def _settle(self, event: AppendRequest) -> None:
+        """Store the record of a request whose client no longer waits for it, for as long as it takes."""
+        while True:
+            try:
+                await self._env.append(event)
+            except Unavailable:
+                await asyncio.sleep(1.0)
+                continue
+            return
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work, name="settle")
+        self._settling.add(task)
+        task.add_done_callback(self._settling.discard)
+
+
+def dry_run(env: Environment, call: GatewayCall, route: Route) -> Whole:
+    """Return the decision alone; nobody is called and nothing is recorded."""
+    trace = Trace(env, call, route)
+    body = {"request_id": call.request_id, "dry_run": True, "decision": msgspec.to_builtins(route.decision)}
+    return Whole(200, msgspec.json.encode(body), {**JSON, **trace.headers()})

@@ -1,0 +1,259 @@
+"""Keeps what happened to one request: its attempts, what they used and cost, and the event of all that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+
+import msgspec
+
+from application.orchestration.dialects.measure import estimate_tokens
+from application.orchestration.dialects.model import TokenUsage
+from application.orchestration.upstream import ProviderSpec, UpstreamFailure
+from application.ports import AppendRequest, NewEvent
+from application.processes.gateway.call import Environment, GatewayCall
+from domain.kernel.aggregate import stream_id
+from domain.kernel.request_record import Attempt, Outcome, RequestRecorded, TokenCounts, UsageSource
+from domain.orchestration.catalogue import Target
+from domain.orchestration.routing import Route
+
+RECORDED_PROMPT = ("messages", "system", "input")
+
+
+class Trace:
+    """The record of one request in the making; used by one task at a time."""
+
+    def __init__(self, env: Environment, call: GatewayCall, route: Route) -> None:
+        self._env = env
+        self.call = call
+        self.route = route
+        self.attempts: list[Attempt] = []
+        self._started = 0.0
+        self._target: Target | None = None
+        self._spec: ProviderSpec | None = None
+        self.first_content_ms: int | None = None
+
+    def begin(self, target: Target, spec: ProviderSpec) -> None:
+        """Note that an attempt starts now."""
+        self._started, self._target, self._spec = time.monotonic(), target, spec
+        self.first_content_ms = None
+
+    @property
+    def provider(self) -> str:
+        """Return the provider of the present attempt, or of the last one."""
+        return self._target.provider if self._target else self.attempts[-1].provider
+
+    def content_arrived(self) -> None:
+        """Note the first content of the present attempt."""
+        self.first_content_ms = round((time.monotonic() - self._started) * 1000)
+
+    def failed(self, failure: UpstreamFailure, usage: TokenUsage | None = None) -> None:
+        """Close the present attempt as failed; without reported usage it counts as none and costs nothing."""
+        counts = counts_of(usage) if usage else None
+        source: UsageSource = "provider" if counts else "none"
+        self._close(failure.kind.value, counts, source, status=failure.status, detail=failure.detail[:300])
+
+    def succeeded(self, usage: TokenUsage | None, estimated_output: int, status: int = 200) -> None:
+        """Close the present attempt as answered in full; what was not reported is estimated and marked."""
+        counts, source = self._settled(usage, estimated_output, complete=True)
+        self._close("ok", counts, source, status=status)
+
+    def broken_off(
+        self, outcome: str, usage: TokenUsage | None, estimated_output: int, detail: str = ""
+    ) -> None:
+        """Close the present attempt as ended before its end, by the client or by the provider."""
+        counts, source = self._settled(usage, estimated_output, complete=False)
+        self._close(outcome, counts, source, status=200, detail=detail)
+
+    def event(
+        self,
+        outcome: Outcome,
+        status: int,
+        *,
+        error_code: str | None = None,
+        finish_reason: str | None = None,
+        answer: str | None = None,
+    ) -> AppendRequest:
+        """Return the command that records the request."""
+        call, last = self.call, self.attempts[-1] if self.attempts else None
+        total = _sum([a.usage for a in self.attempts if a.usage is not None])
+        costs = [a.cost_micros for a in self.attempts if a.usage is not None]
+        unpriced = any(cost is None for cost in costs)
+        keep = self.route.record_content
+        tenant = call.caller.tenant
+        record = RequestRecorded(
+            request_id=call.request_id,
+            operation=call.request.operation,
+            dialect=call.request.dialect,
+            workspace=call.workspace,
+            key_id=call.key_id,
+            started_at=call.started_at,
+            duration_ms=round((time.monotonic() - call.started) * 1000),
+            outcome=outcome,
+            status=status,
+            decision=self.route.decision,
+            attempts=tuple(self.attempts),
+            stream=call.request.stream,
+            segment=call.segment,
+            session=call.session,
+            provider=last.provider if last else None,
+            model=last.model if last else None,
+            usage=total,
+            usage_source=last.usage_source if last else "none",
+            cost_micros=None if unpriced else sum(cost for cost in costs if cost is not None),
+            unpriced=unpriced,
+            first_content_ms=self._first_content_of_request(),
+            fallback_reason=self.fallback_reason,
+            error_code=error_code,
+            finish_reason=finish_reason,
+            subject=self._env.subject_reference(tenant, call.user) if call.user else None,
+            user=call.user,
+            prompt=_prompt_of(call) if keep else None,
+            answer=answer if keep else None,
+        )
+        stream = stream_id(tenant, "requests", f"{call.started_at:%Y-%m}")
+        return AppendRequest(
+            tenant=tenant,
+            command_id=call.request_id,
+            events=(NewEvent(stream, record),),
+            correlation=call.request_id,
+            actor=call.caller.actor,
+        )
+
+    @property
+    def fallback_reason(self) -> str | None:
+        """Return why the request did not stay with its first target; None when it did."""
+        if len(self.attempts) + bool(self._target) < 2:
+            return None
+        return _outcome_text(self.attempts[0])
+
+    def headers(self, *, cost: bool = False) -> dict[str, str]:
+        """Return the answer's `x-aios-*` headers as known at this moment."""
+        decision = self.route.decision
+        headers = {"x-aios-quota-state": "ok"}
+        if decision.policy:
+            headers["x-aios-policy"] = decision.policy
+        if decision.rule:
+            headers["x-aios-rule"] = _header_safe(decision.rule)
+        target = self._target or (self.route.targets[0] if not self.attempts else None)
+        provider, model = (
+            (target.provider, target.model)
+            if target
+            else (self.attempts[-1].provider, self.attempts[-1].model)
+        )
+        headers["x-aios-provider"], headers["x-aios-model"] = provider, _header_safe(model)
+        headers["x-aios-attempts"] = ", ".join(self._attempt_texts())
+        if reason := self.fallback_reason:
+            headers["x-aios-fallback-reason"] = reason
+        if cost:
+            known = [a.cost_micros for a in self.attempts if a.usage is not None]
+            if None not in known:
+                headers["x-aios-cost-micros"] = str(sum(c for c in known if c is not None))
+        return headers
+
+    def _attempt_texts(self) -> list[str]:
+        texts = [
+            f"{a.provider}/{_header_safe(a.model)};{_outcome_text(a)};{a.duration_ms}ms"
+            for a in self.attempts
+        ]
+        if self._target is not None:
+            spent = round((time.monotonic() - self._started) * 1000)
+            texts.append(f"{self._target.provider}/{_header_safe(self._target.model)};ok;{spent}ms")
+        return texts
+
+    def _close(
+        self,
+        outcome: str,
+        counts: TokenCounts | None,
+        source: UsageSource,
+        *,
+        status: int | None = None,
+        detail: str = "",
+    ) -> None:
+        target, spec = self._target, self._spec
+        if target is None or spec is None:
+            return
+        priced = (
+            self._env.prices.cost(self.call.caller.tenant, target, counts, self.call.started_at)
+            if counts
+            else None
+        )
+        attempt = Attempt(
+            provider=target.provider,
+            model=target.model,
+            outcome=outcome,
+            started_ms=round((self._started - self.call.started) * 1000),
+            duration_ms=round((time.monotonic() - self._started) * 1000),
+            credential=spec.credential_id,
+            status=status,
+            first_content_ms=self.first_content_ms,
+            usage=counts,
+            usage_source=source,
+            cost_micros=priced.cost_micros if priced else 0,
+            price_version=priced.version if priced else None,
+            detail=detail,
+        )
+        self.attempts.append(attempt)
+        self._target = None
+        self._env.observe(self.call.caller.tenant, attempt)
+
+    def _settled(
+        self, usage: TokenUsage | None, estimated_output: int, *, complete: bool
+    ) -> tuple[TokenCounts, UsageSource]:
+        reported = usage or TokenUsage()
+        given = reported.input_tokens is not None and reported.output_tokens is not None
+        if complete and given:
+            return counts_of(reported), "provider"
+        told = reported.output_tokens
+        output = max(told or 0, estimated_output) if not complete or told is None else told
+        read = reported.input_tokens
+        filled = msgspec.structs.replace(
+            reported,
+            input_tokens=estimate_tokens(self.call.request.body) if read is None else read,
+            output_tokens=output,
+        )
+        return counts_of(filled), "partial" if reported.reported else "estimated"
+
+    def _first_content_of_request(self) -> int | None:
+        last = self.attempts[-1] if self.attempts else None
+        if last is None or last.first_content_ms is None:
+            return None
+        return last.started_ms + last.first_content_ms
+
+
+def counts_of(usage: TokenUsage) -> TokenCounts:
+    """Return reported usage in the words of the record."""
+    return TokenCounts(
+        input=usage.input_tokens,
+        cached_input=usage.cached_input_tokens,
+        cache_write=usage.cache_write_tokens,
+        output=usage.output_tokens,
+        reasoning=usage.reasoning_tokens,
+    )
+
+
+def _outcome_text(attempt: Attempt) -> str:
+    return f"status_{attempt.status}" if attempt.outcome == "status" else attempt.outcome
+
+
+def _sum(parts: list[TokenCounts]) -> TokenCounts | None:
+    if len(parts) < 2:
+        return parts[0] if parts else None
+
+    def total(field: str) -> int | None:
+        values = [v for v in (getattr(part, field) for part in parts) if v is not None]
+        return sum(values) if values else None
+
+    sums: Mapping[str, int | None] = {field: total(field) for field in TokenCounts.__struct_fields__}
+    return TokenCounts(**sums)
+
+
+def _prompt_of(call: GatewayCall) -> str:
+    body = call.request.body
+    return msgspec.json.encode({name: body[name] for name in RECORDED_PROMPT if name in body}).decode()
+
+
+def _header_safe(text: str) -> str:
+    return (
+        text if text.isascii() and text.isprintable() else text.encode("ascii", "backslashreplace").decode()
+    )
