@@ -1,9 +1,12 @@
-export { default as IconAlert } from "@tabler/icons-react/dist/esm/icons/IconAlertTriangle.mjs";
-export { default as IconCheck } from "@tabler/icons-react/dist/esm/icons/IconCircleCheck.mjs";
-export { default as IconDashboard } from "@tabler/icons-react/dist/esm/icons/IconLayoutDashboard.mjs";
-export { default as IconDocs } from "@tabler/icons-react/dist/esm/icons/IconBook2.mjs";
-export { default as IconEmpty } from "@tabler/icons-react/dist/esm/icons/IconInbox.mjs";
-export { default as IconMoon } from "@tabler/icons-react/dist/esm/icons/IconMoon.mjs";
-export { default as IconSignOut } from "@tabler/icons-react/dist/esm/icons/IconLogout.mjs";
-export { default as IconSun } from "@tabler/icons-react/dist/esm/icons/IconSun.mjs";
-export { default as IconWait } from "@tabler/icons-react/dist/esm/icons/IconClock.mjs";
+// The icons of the console under the names of what they stand for.
+export {
+  IconAlertTriangle as IconAlert,
+  IconBook2 as IconDocs,
+  IconCircleCheck as IconCheck,
+  IconClock as IconWait,
+  IconInbox as IconEmpty,
+  IconLayoutDashboard as IconDashboard,
+  IconLogout as IconSignOut,
+  IconMoon,
+  IconSun,
+} from "@tabler/icons-react";
