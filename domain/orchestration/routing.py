@@ -69,6 +69,12 @@ class _Choice(msgspec.Struct, frozen=True):
     experiment: Experiment | None = None
 
 
+_ORDERS: Mapping[Strategy, str] = {
+    "order": "in the order of the rule",
+    "latency": "fastest first",
+    "cost": "cheapest first",
+    "quality": "best rated first",
+}
 _NO_POLICY = Policy()
 _NOTHING_MEASURED = Measures()
 
@@ -265,7 +271,7 @@ def _sentences(
 ) -> Iterator[str]:
     yield f"{targets[0]}: {choice.because}."
     if len(targets) > 1:
-        yield f"On failure {', '.join(map(str, targets[1:]))}, by {policy.fallback_strategy}."
+        yield f"On failure {', '.join(map(str, targets[1:]))}, {_ORDERS[policy.fallback_strategy]}."
     elif single and choice.then:
         yield "Fallback is off."
     if skipped:

@@ -1,0 +1,1 @@
+"""Usage: what requests consumed, and what that costs."""

@@ -1,0 +1,53 @@
+"""What usage needs from the outside world and from other contexts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Protocol
+
+from domain.usage.pricing import UnitPrices
+
+
+class PriceBook(Protocol):
+    """List prices of public models, without a network; `version` names their edition."""
+
+    @property
+    def version(self) -> str: ...
+
+    def find(self, provider: str, base_url: str, model: str, at: datetime) -> UnitPrices | None:
+        """Return a model's prices at a time, None when the book does not know the model there."""
+        ...
+
+
+class ListedPrices(Protocol):
+    """Prices that a tenant gave for a model, in dollars per million tokens."""
+
+    @property
+    def input_per_mtok_usd(self) -> Decimal: ...
+
+    @property
+    def output_per_mtok_usd(self) -> Decimal: ...
+
+    @property
+    def cached_input_per_mtok_usd(self) -> Decimal | None: ...
+
+    @property
+    def cache_write_per_mtok_usd(self) -> Decimal | None: ...
+
+    def __hash__(self) -> int: ...
+
+
+class Seller(Protocol):
+    """A provider as far as prices go: where it is, and what the tenant said its models cost."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def base_url(self) -> str: ...
+
+    @property
+    def revision(self) -> int: ...
+
+    def prices(self, model: str) -> ListedPrices | None: ...

@@ -1,0 +1,95 @@
+"""What tokens cost: exact integer arithmetic, rounded once, half to even, to whole micro-dollars.
+
+Prices are nano-dollars per million tokens. Of the input, what was read from a cache or written to one has its
+own price; a tier applies to every token of a request whose whole input is longer than the tier's start, as
+the providers bill it.
+"""
+
+from __future__ import annotations
+
+from decimal import ROUND_HALF_EVEN, Decimal
+
+import msgspec
+
+from domain.kernel.request_record import TokenCounts
+
+NANOS = 10**9
+_TOKENS = 10**6
+_NANOS_A_MICRO = 10**3
+
+
+class Price(msgspec.Struct, frozen=True):
+    """Nano-dollars per million tokens; `tiers` are (start, nanos), by rising start, for long inputs."""
+
+    nanos: int
+    tiers: tuple[tuple[int, int], ...] = ()
+
+    def at(self, input_tokens: int) -> int:
+        """Return the price for a request with this much input."""
+        nanos = self.nanos
+        for start, price in self.tiers:
+            if input_tokens > start:
+                nanos = price
+        return nanos
+
+
+FREE = Price(0)
+
+
+class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """The prices of one model at one time. Classes without a price of their own cost as input or output.
+
+    `version` names the price book, so that a cost can be explained later; `request_nanos` is a fee a request.
+    """
+
+    version: str
+    input: Price = FREE
+    output: Price = FREE
+    cached_input: Price | None = None
+    cache_write: Price | None = None
+    reasoning: Price | None = None
+    request_nanos: int = 0
+
+
+def nanos_of(usd: Decimal) -> int:
+    """Convert dollars to nano-dollars, rounding half to even."""
+    return int((usd * NANOS).to_integral_value(rounding=ROUND_HALF_EVEN))
+
+
+def cost_micros(usage: TokenCounts, prices: UnitPrices) -> int:
+    """Return the cost of one attempt in micro-dollars. Counts that were not reported count as 0.
+
+    Cached and written tokens are parts of the input, reasoning is a part of the output; parts that exceed
+    their whole are billed as they are, the rest of the whole as nothing.
+    """
+    cached, written = usage.cached_input or 0, usage.cache_write or 0
+    whole = max(usage.input or 0, cached + written)
+    input_nanos = prices.input.at(whole)
+    total = (whole - cached - written) * input_nanos
+    total += cached * (prices.cached_input.at(whole) if prices.cached_input else input_nanos)
+    total += written * (prices.cache_write.at(whole) if prices.cache_write else input_nanos)
+    total += _output(usage, prices, whole)
+    total += prices.request_nanos * _TOKENS
+    return _half_even(total, _TOKENS * _NANOS_A_MICRO)
+
+
+def blended_rate(prices: UnitPrices) -> float:
+    """Return the micro-dollars of 1000 tokens in one request, three quarters of them input."""
+    tokens = (3 * prices.input.nanos + prices.output.nanos) / 4 / _TOKENS
+    return tokens + prices.request_nanos / _NANOS_A_MICRO
+
+
+def _output(usage: TokenCounts, prices: UnitPrices, whole_input: int) -> int:
+    output = usage.output or 0
+    nanos = prices.output.at(whole_input)
+    if prices.reasoning is None:
+        return output * nanos
+    reasoning = usage.reasoning or 0
+    return max(0, output - reasoning) * nanos + reasoning * prices.reasoning.at(whole_input)
+
+
+def _half_even(numerator: int, denominator: int) -> int:
+    quotient, rest = divmod(numerator, denominator)
+    if 2 * rest > denominator or (2 * rest == denominator and quotient % 2 == 1):
+        return quotient + 1
+    return quotient
