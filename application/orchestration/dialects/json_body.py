@@ -5,12 +5,13 @@ from __future__ import annotations
 import codecs
 import json
 import math
+from collections.abc import Iterable
 
 import msgspec
 
 from application.orchestration.dialects.model import JsonObject
 from application.orchestration.dialects.shape import child, shown
-from domain.kernel.errors import FieldError, InvalidInput
+from domain.kernel.errors import InvalidInput
 
 MAX_DEPTH = 64
 _MAX_POINTER = 512
@@ -22,6 +23,15 @@ class _DuplicateKey(msgspec.Struct):
     key: str
 
 
+class _Fault(Exception):
+    """What is wrong with a value; `path` collects the way to it, innermost first, as the walk unwinds."""
+
+    def __init__(self, detail: str, *path: str | int) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.path: list[str | int] = list(path)
+
+
 def decode_object(raw: bytes) -> JsonObject:
     """Return the JSON object in `raw`.
 
@@ -29,7 +39,10 @@ def decode_object(raw: bytes) -> JsonObject:
     duplicate keys, NaN, infinite or overflowing numbers, lone surrogates and nesting beyond MAX_DEPTH.
     """
     body = _decode(raw)
-    _walk(body, "", 0)
+    try:
+        _walk(body, 0)
+    except _Fault as fault:
+        raise _invalid(fault) from None
     if not isinstance(body, dict):
         raise InvalidInput.at("", f"the body must be a JSON object, not {_kind(body)}")
     return body
@@ -52,39 +65,50 @@ def _decode(raw: bytes) -> object:
     raise InvalidInput.at("", detail)
 
 
-def _walk(node: object, pointer: str, depth: int) -> None:
+def _walk(node: object, depth: int) -> None:
+    """Raise _Fault for the first value that is no sound JSON, or too deep."""
     if isinstance(node, str):
-        _refuse_surrogates(node, pointer)
-    elif isinstance(node, dict | list):
-        if depth == MAX_DEPTH:
-            raise _invalid(pointer, f"nested deeper than {MAX_DEPTH} levels")
-        if isinstance(node, dict):
-            for key, value in node.items():
-                place = child(pointer, key)
-                _refuse_surrogates(key, place)
-                _walk(value, place, depth + 1)
-        else:
-            for index, value in enumerate(node):
-                _walk(value, f"{pointer}/{index}", depth + 1)
+        _refuse_surrogates(node)
+    elif isinstance(node, dict):
+        _walk_members(node.items(), depth)
+    elif isinstance(node, list):
+        _walk_members(enumerate(node), depth)
     elif isinstance(node, float):
         if not math.isfinite(node):
-            raise _invalid(pointer, "NaN, Infinity and numbers beyond 1.7e308 are not JSON numbers")
+            raise _Fault("NaN, Infinity and numbers beyond 1.7e308 are not JSON numbers")
     elif isinstance(node, _DuplicateKey):
-        raise _invalid(child(pointer, node.key), "this key stands twice in one object; keep one of them")
+        raise _Fault("this key stands twice in one object; keep one of them", node.key)
 
 
-def _refuse_surrogates(value: str, pointer: str) -> None:
+def _walk_members(members: Iterable[tuple[str | int, object]], depth: int) -> None:
+    if depth == MAX_DEPTH:
+        raise _Fault(f"nested deeper than {MAX_DEPTH} levels")
+    key: str | int = ""
+    try:
+        for key, value in members:
+            if isinstance(key, str):
+                _refuse_surrogates(key)
+            _walk(value, depth + 1)
+    except _Fault as fault:
+        fault.path.append(key)
+        raise
+
+
+def _refuse_surrogates(value: str) -> None:
     if value.isascii():
         return
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise _invalid(pointer, f"lone surrogate {shown(value[error.start])} is not Unicode text") from None
+        raise _Fault(f"lone surrogate {shown(value[error.start])} is not Unicode text") from None
 
 
-def _invalid(pointer: str, detail: str) -> InvalidInput:
+def _invalid(fault: _Fault) -> InvalidInput:
+    pointer = ""
+    for key in reversed(fault.path):
+        pointer = child(pointer, key)
     printable = pointer.encode(errors="backslashreplace").decode()[:_MAX_POINTER]
-    return InvalidInput(f"{printable}: {detail}", [FieldError(printable, detail)])
+    return InvalidInput.at(printable, fault.detail)
 
 
 def _unique_object(pairs: list[tuple[str, object]]) -> object:
