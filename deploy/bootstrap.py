@@ -89,7 +89,7 @@ def install(flavour: str) -> None:
     STAMP.unlink(missing_ok=True)
     create_environment()
     environment = install_tools()
-    say(f"installing the packages of {LOCKS[flavour].name} (the first time some 500 MB are downloaded)")
+    say(f"installing the packages of {LOCKS[flavour].name} (some 300 MB the first time)")
     PROJECT.write_text(f"--editable {ROOT}\n")
     sync = (UV, "pip", "sync", "--python", PYTHON, "--no-build-isolation")
     run("installing the packages", [*sync, LOCKS[flavour], PROJECT], environment)
