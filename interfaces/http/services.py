@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol, cast
 
 from litestar.types import Scope
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application.bus import Caller, Command, Outcome
+from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
 from application.ports import Clock
+from application.processes.gateway.call import GatewayCall
+from application.processes.gateway.outcome import Streamed, Whole
+from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
 
 
@@ -26,6 +32,14 @@ class CommandBus(Protocol):
     async def dispatch(self, command: Command, caller: Caller) -> Outcome: ...
 
 
+class GatewayService(Protocol):
+    """Answers gateway requests; `models` lists what a tenant's `model` may be."""
+
+    async def serve(self, call: GatewayCall) -> Whole | Streamed: ...
+
+    def models(self, tenant: str) -> Sequence[str]: ...
+
+
 Probe = Callable[[], Awaitable[str | None]]
 
 
@@ -35,19 +49,25 @@ class Services:
 
     `authenticate(key)` and `principal_of(tenant, key_id)` raise Unauthenticated for what is unknown, expired
     or revoked. `session_secret` is 32 bytes, the same on every process. `probes` answer a short detail or
-    raise. `read_barrier` returns when the read models have what was stored before it was called (bounded).
+    raise. `reading(tenant)` lends a connection that sees only this tenant's read models; `read_barrier`
+    returns when they have what was stored before it was called (bounded). `connections(tenant)` are the
+    providers in use, whose credentials are never shown.
     Bodies have at most `largest_body` bytes and `body_timeout_s` to arrive.
     """
 
     version: str
     clock: Clock
     bus: CommandBus
-    authenticate: Callable[[str], Awaitable[Principal]]
-    principal_of: Callable[[str, str], Awaitable[Principal]]
+    gateway: GatewayService
+    authenticate: Callable[[str], Principal]
+    principal_of: Callable[[str, str], Principal]
     session_secret: bytes
     idempotency: IdempotencyStore
     probes: Mapping[str, Probe]
+    reading: Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
     read_barrier: Callable[[], Awaitable[None]]
+    connections: Callable[[str], Sequence[Connection]]
+    list_events: ListEvents
     observe_request: Callable[[str, str, int, float], None]
     render_metrics: Callable[[], tuple[bytes, str]]
     web_dist: Path

@@ -32,6 +32,12 @@ def request_id_of(scope: Scope) -> str:
     return found if isinstance(found, str) else ""
 
 
+def started_of(scope: Scope) -> float:
+    """Return `time.monotonic()` at the arrival of a request that passed `Tracing`."""
+    found = scope.get("aios.started")
+    return found if isinstance(found, float) else time.monotonic()
+
+
 class Tracing:
     """Gives a request its id, answers HEAD like GET, and says what became of it: one log line, one metric."""
 
@@ -48,6 +54,7 @@ class Tracing:
         if traced["method"] == "HEAD":  # the server keeps the original scope and drops the body
             traced = {**traced, "method": "GET"}
         traced["aios.request_id"] = _incoming_id(scope) or time_ordered_id("req")
+        traced["aios.started"] = time.monotonic()
         await self._follow(traced, receive, send)
 
     async def _follow(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
@@ -90,6 +97,9 @@ class Tracing:
 
 
 def _incoming_id(scope: Scope) -> str | None:
+    """Return the caller's id; the gateway's records need ids of their own, which nobody can repeat."""
+    if not scope["path"].startswith("/api/"):
+        return None
     for name, value in scope["headers"]:
         if name == b"x-request-id" and WELL_FORMED.fullmatch(value):
             return value.decode("ascii")

@@ -57,6 +57,11 @@ class Gateway:
             self._later(self._settle(trace.event("cancelled", 499, error_code="client_gone")))
             raise
 
+    def models(self, tenant: str) -> tuple[str, ...]:
+        """Return what a tenant's `model` may be; providers that take every name are not listed."""
+        listing = self._env.directory.catalogue(tenant).listing()
+        return ("auto", *(name for name in listing if not name.endswith("/*")))
+
     async def aclose(self) -> None:
         """Wait for records of requests whose clients have gone."""
         while self._settling:
