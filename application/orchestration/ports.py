@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Protocol
 
-from domain.kernel.request_record import TokenCounts
 from domain.orchestration.catalogue import Catalogue
 from domain.orchestration.connection import Connection
 from domain.orchestration.policy import ActivePolicy
@@ -34,14 +32,6 @@ class NormaliseBaseUrl(Protocol):
     """
 
     def __call__(self, base_url: str, *, dialect: Dialect) -> str: ...
-
-
-class Pricing(Protocol):
-    """Prices an attempt: (micro-dollars, price version), (None, None) when no price is known."""
-
-    def cost(
-        self, connection: Connection, model: str, usage: TokenCounts, at: datetime
-    ) -> tuple[int | None, str | None]: ...
 
 
 @dataclass(frozen=True)

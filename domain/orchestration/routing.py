@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Protocol
 
 import msgspec
 
@@ -35,6 +36,12 @@ class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
     latency_budget_ms: int | None = None
 
 
+class Scores(Protocol):
+    """Numbers by `provider/model`; a dictionary is one, and so is what looks them up when asked."""
+
+    def get(self, target: str, default: float, /) -> float: ...
+
+
 class Measures(msgspec.Struct, frozen=True, kw_only=True):
     """What is known of targets (by `provider/model`) at this moment; all of it may be empty.
 
@@ -42,9 +49,9 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     `arm_shares`: the shares an experiment's results lead to, by its name, in the order of its arms.
     """
 
-    first_content_ms: Mapping[str, float] = {}
-    cost: Mapping[str, float] = {}
-    quality: Mapping[str, float] = {}
+    first_content_ms: Scores = {}
+    cost: Scores = {}
+    quality: Scores = {}
     arm_shares: Mapping[str, Sequence[float]] = {}
 
 

@@ -19,6 +19,7 @@ from domain.usage.pricing import UnitPrices
 from infrastructure.pricing.edition import Edition, Model, Provider, dashed_date
 
 PACKAGE = "genai-prices"
+FORMAT = 1
 _MODULE = "genai_prices"
 _BUILT_IN = frozenset({"openai", "anthropic"})
 _MOST_REMEMBERED = 4096
@@ -43,7 +44,7 @@ class PackagedPriceBook:
         Raises Corrupt when the package is broken.
         """
         edition = edition_name()
-        path = directory / f"{re.sub(r'[^0-9A-Za-z.]', '-', edition)}.msgpack"
+        path = directory / f"{re.sub(r'[^0-9A-Za-z.]', '-', edition)}.v{FORMAT}.msgpack"
         try:
             return cls(_decode(path.read_bytes()))
         except (FileNotFoundError, Corrupt):
@@ -54,14 +55,21 @@ class PackagedPriceBook:
 
     def find(self, provider: str, base_url: str, model: str, at: datetime) -> UnitPrices | None:
         """Return a model's prices at a time; the seller is known by address, a built-in one else by name."""
+        found = self._model(provider, base_url, model)
+        return None if found is None else found.at(at)
+
+    def context_window(self, provider: str, base_url: str, model: str) -> int | None:
+        """Return how many tokens prompt and answer may hold together, None when the book does not know."""
+        found = self._model(provider, base_url, model)
+        return None if found is None else found.context_window
+
+    def _model(self, provider: str, base_url: str, model: str) -> Model | None:
         key = (provider, base_url, model)
-        if key in self._found:
-            found = self._found[key]
-        else:
+        if key not in self._found:
             if len(self._found) >= _MOST_REMEMBERED:
                 self._found.clear()
-            found = self._found[key] = self._search(provider, base_url, model.lower())
-        return None if found is None else found.at(at)
+            self._found[key] = self._search(provider, base_url, model.lower())
+        return self._found[key]
 
     def _search(self, name: str, base_url: str, model: str) -> Model | None:
         provider = self._provider(name, base_url)

@@ -71,6 +71,7 @@ class Model(msgspec.Struct, frozen=True, array_like=True):
 
     match: Clause
     dated: tuple[DatedPrices, ...]
+    context_window: int | None = None
 
     def at(self, at: datetime) -> UnitPrices | None:
         """Return the prices at an instant; the first ones when none says that it holds."""

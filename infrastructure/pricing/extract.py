@@ -38,8 +38,10 @@ def _provider(provider: source.Provider, version: str) -> Provider:
 
 def _model(model: source.ModelInfo, version: str) -> Model:
     if isinstance(model.prices, source.ModelPrice):
-        return Model(_clause(model.match), (DatedPrices(_unit_prices(model.prices, version)),))
-    return Model(_clause(model.match), tuple(_dated(each, version) for each in model.prices))
+        dated: tuple[DatedPrices, ...] = (DatedPrices(_unit_prices(model.prices, version)),)
+    else:
+        dated = tuple(_dated(each, version) for each in model.prices)
+    return Model(_clause(model.match), dated, model.context_window)
 
 
 def _dated(conditional: source.ConditionalPrice, version: str) -> DatedPrices:
