@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from domain.orchestration.catalogue import Catalogue, Target
 from domain.orchestration.policy import Policy, Rule
-from domain.orchestration.routing import target_of
+from domain.orchestration.resolution import target_of
 
 
 def warnings(policy: Policy, catalogue: Catalogue) -> tuple[str, ...]:

@@ -10,17 +10,12 @@ from typing import Protocol
 
 import msgspec
 
-from domain.kernel.errors import NotFound, Unavailable
+from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import Decision
 from domain.orchestration.assignment import assign
-from domain.orchestration.catalogue import FAMILIES, Catalogue, Target, shortened
-from domain.orchestration.policy import CATCH_ALL, ActivePolicy, Experiment, Policy, Rule, Strategy
-
-AUTO = "auto"
-
-
-class ModelNotFound(NotFound):
-    """No provider of this tenant offers the requested model; the message names what there is."""
+from domain.orchestration.catalogue import Catalogue, Target
+from domain.orchestration.policy import ActivePolicy, Experiment, Policy, Rule, Strategy
+from domain.orchestration.resolution import AUTO, fallbacks_of, requested_target, rule_for, target_of
 
 
 class RouteRequest(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,6 +71,8 @@ class _Choice(msgspec.Struct, frozen=True):
     experiment: Experiment | None = None
 
 
+Targets = tuple[Target, ...]
+Skipped = tuple[tuple[str, str], ...]
 _ORDERS: Mapping[Strategy, str] = {
     "order": "in the order of the rule",
     "latency": "fastest first",
@@ -104,62 +101,20 @@ def decide(
         choice = _automatic(active, rule, catalogue, request, default, measures)
     else:
         choice = _requested(active, rule, catalogue, request.model, default)
-    single = request.fallback_off or not policy.auto_fallback_enabled
-    rest = () if single else _ordered(choice.then, policy.fallback_strategy, measures)
+    off = request.fallback_off or not policy.auto_fallback_enabled
+    rest = () if off else _ordered(choice.then, policy.fallback_strategy, measures)
     targets, skipped = _callable((choice.first, *rest), catalogue)
     if not targets:
-        raise Unavailable(f"provider {skipped[0][0].partition('/')[0]}", _nowhere(choice, skipped))
-    budget = request.latency_budget_ms or (rule.latency_budget_ms if rule else None)
-    experiment = choice.experiment
+        raise Unavailable(f"provider {choice.first.provider}", _nowhere(choice, skipped))
     return Route(
-        decision=Decision(
-            requested_model=request.model,
-            policy=active.label if active else None,
-            rule=rule.segment if rule else None,
-            strategy=policy.fallback_strategy,
-            targets=tuple(str(target) for target in targets),
-            skipped=skipped,
-            why=_why(choice, policy, targets, skipped, single=single),
-            latency_budget_ms=budget,
-            experiment=experiment.name if experiment else None,
-            arm=str(choice.first) if experiment else None,
-        ),
+        decision=_decision(active, rule, request, choice, targets, skipped),
         targets=targets,
         attempt_timeout_ms=rule.attempt_timeout_ms if rule else None,
         max_tokens=rule.max_tokens if rule else None,
         best_effort=policy.on_budget_exhausted == "best_effort",
         record_content=policy.record_content,
-        shadow=_shadow(experiment, choice.first, catalogue),
+        shadow=_shadow(choice, catalogue),
     )
-
-
-def rule_for(policy: Policy, segment: str | None) -> Rule | None:
-    """Return the rule of exactly this segment, else the one for `*` or `default`, else None."""
-    catch_all = None
-    for rule in policy.rules:
-        if rule.segment == segment:
-            return rule
-        if rule.segment in CATCH_ALL:
-            catch_all = rule
-    return catch_all
-
-
-def target_of(reference: str, provider: str, catalogue: Catalogue) -> Target:
-    """Read a policy's reference: `provider/model`, or a model of `provider` or of whom the name belongs to.
-
-    A name with a slash whose beginning is no known provider is a model of `provider` when that offers it
-    (`meta/llama`), else `provider/model` of a provider that is not configured yet.
-    """
-    head, slash, tail = reference.partition("/")
-    if slash and (catalogue.has(head) or head in catalogue.missing):
-        return Target(head, tail)
-    own = Target(provider, reference)
-    if catalogue.spec(own) is not None or (provider not in FAMILIES and catalogue.offers(own)):
-        return own
-    owner = catalogue.owner(reference)
-    if owner is not None:
-        return Target(owner, reference)
-    return Target(head, tail) if slash else own
 
 
 def _automatic(
@@ -174,7 +129,7 @@ def _automatic(
         reason = "the workspace has no policy" if active is None else f"no rule of {active.label} matches"
         return _Choice(default, (), f"{reason}, so the default target")
     because = f"rule '{rule.segment}' of {active.label}"
-    then = _fallbacks(rule, catalogue)
+    then = fallbacks_of(rule, catalogue)
     first = Target(rule.provider, rule.model)
     if rule.experiment is None:
         return _Choice(first, then, because)
@@ -187,40 +142,11 @@ def _automatic(
 def _requested(
     active: ActivePolicy | None, rule: Rule | None, catalogue: Catalogue, model: str, default: Target
 ) -> _Choice:
-    target = _find(rule, catalogue, model, default)
+    target = requested_target(rule, catalogue, model, default)
     if active is not None and rule is not None and target == Target(rule.provider, rule.model):
         because = f"the caller asked for it, and rule '{rule.segment}' of {active.label} has it first"
-        return _Choice(target, _fallbacks(rule, catalogue), because)
+        return _Choice(target, fallbacks_of(rule, catalogue), because)
     return _Choice(target, (), "the caller asked for it")
-
-
-def _find(rule: Rule | None, catalogue: Catalogue, model: str, default: Target) -> Target:
-    """Return the target that a requested name means. Raises ModelNotFound."""
-    meanings = list(_meanings(rule, catalogue, model, default))
-    for target in meanings:
-        if catalogue.offers(target):
-            return target
-    problem = catalogue.problem(meanings[0]) if meanings else "no provider offers it"
-    names = shortened([AUTO, *catalogue.listing()])
-    raise ModelNotFound(f"model '{model}' cannot be used: {problem}. There is {names}")
-
-
-def _meanings(rule: Rule | None, catalogue: Catalogue, model: str, default: Target) -> Iterator[Target]:
-    """Yield what a name can mean, the most particular reading first."""
-    head, slash, tail = model.partition("/")
-    if slash and catalogue.has(head):
-        yield Target(head, tail)
-    ruled = (Target(rule.provider, rule.model), *_fallbacks(rule, catalogue)) if rule else ()
-    yield from (target for target in (*ruled, default) if target.model == model)
-    owner = catalogue.owner(model)
-    if owner is not None:
-        yield Target(owner, model)
-    if slash:
-        yield Target(head, tail)
-
-
-def _fallbacks(rule: Rule, catalogue: Catalogue) -> tuple[Target, ...]:
-    return tuple(target_of(reference, rule.provider, catalogue) for reference in rule.fallback)
 
 
 def _ordered(targets: tuple[Target, ...], strategy: Strategy, measures: Measures) -> Sequence[Target]:
@@ -240,9 +166,7 @@ def _ordered(targets: tuple[Target, ...], strategy: Strategy, measures: Measures
             return targets
 
 
-def _callable(
-    wished: Sequence[Target], catalogue: Catalogue
-) -> tuple[tuple[Target, ...], tuple[tuple[str, str], ...]]:
+def _callable(wished: Sequence[Target], catalogue: Catalogue) -> tuple[Targets, Skipped]:
     """Return each target once: those that can be called, and the others with the reason."""
     targets: list[Target] = []
     skipped: list[tuple[str, str]] = []
@@ -255,31 +179,47 @@ def _callable(
     return tuple(targets), tuple(skipped)
 
 
-def _shadow(experiment: Experiment | None, first: Target, catalogue: Catalogue) -> Target | None:
-    if experiment is None or experiment.shadow is None:
+def _shadow(choice: _Choice, catalogue: Catalogue) -> Target | None:
+    if choice.experiment is None or choice.experiment.shadow is None:
         return None
-    shadow = target_of(experiment.shadow, first.provider, catalogue)
-    return shadow if catalogue.offers(shadow) and shadow != first else None
+    shadow = target_of(choice.experiment.shadow, choice.first.provider, catalogue)
+    return shadow if catalogue.offers(shadow) and shadow != choice.first else None
 
 
-def _nowhere(choice: _Choice, skipped: Sequence[tuple[str, str]]) -> str:
-    problems = "; ".join(f"{target}: {problem}" for target, problem in skipped)
-    return f"{choice.because} leads nowhere. {problems}"
+def _decision(
+    active: ActivePolicy | None,
+    rule: Rule | None,
+    request: RouteRequest,
+    choice: _Choice,
+    targets: Targets,
+    skipped: Skipped,
+) -> Decision:
+    strategy: Strategy = active.policy.fallback_strategy if active else "order"
+    return Decision(
+        requested_model=request.model,
+        policy=active.label if active else None,
+        rule=rule.segment if rule else None,
+        strategy=strategy,
+        targets=tuple(str(target) for target in targets),
+        skipped=skipped,
+        why=" ".join(_sentences(choice, strategy, targets, skipped)),
+        latency_budget_ms=request.latency_budget_ms or (rule.latency_budget_ms if rule else None),
+        experiment=choice.experiment.name if choice.experiment else None,
+        arm=str(choice.first) if choice.experiment else None,
+    )
 
 
-def _why(
-    choice: _Choice, policy: Policy, targets: Sequence[Target], skipped: Sequence[object], *, single: bool
-) -> str:
-    return " ".join(_sentences(choice, policy, targets, skipped, single=single))
-
-
-def _sentences(
-    choice: _Choice, policy: Policy, targets: Sequence[Target], skipped: Sequence[object], *, single: bool
-) -> Iterator[str]:
+def _sentences(choice: _Choice, strategy: Strategy, targets: Targets, skipped: Skipped) -> Iterator[str]:
     yield f"{targets[0]}: {choice.because}."
     if len(targets) > 1:
-        yield f"On failure {', '.join(map(str, targets[1:]))}, {_ORDERS[policy.fallback_strategy]}."
-    elif single and choice.then:
+        yield f"On failure {', '.join(map(str, targets[1:]))}, {_ORDERS[strategy]}."
+    elif not skipped and set(choice.then) - {choice.first}:
         yield "Fallback is off."
     if skipped:
-        yield f"Left out: {len(skipped)} that cannot be called."
+        yield f"Left out, since it cannot be called: {', '.join(target for target, _ in skipped)}."
+
+
+def _nowhere(choice: _Choice, skipped: Skipped) -> str:
+    return (
+        f"{choice.because} leads nowhere. {'; '.join(f'{target}: {problem}' for target, problem in skipped)}"
+    )
