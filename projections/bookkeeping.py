@@ -1,19 +1,13 @@
 """Where projections stand: generations, checkpoints, leases and parked events. No tenant's data is in here.
 
-One generation is one physical copy of a projection's tables. `fencing` grows each time a lease changes hands
-or a generation stops being the active one, so whoever worked before can no longer commit.
+One generation is one physical copy of a projection's tables; its number is never used again. `fencing` grows
+each time a lease changes hands or a generation stops being the active one, so whoever worked before can no
+longer commit.
 """
 
 from __future__ import annotations
 
 CHANNEL = "aios_projected"
-
-BOOKKEEPING_TABLES = (
-    "projection_generations",
-    "projection_checkpoints",
-    "projection_leases",
-    "projection_parked",
-)
 
 BOOKKEEPING_DDL = """
 CREATE TABLE IF NOT EXISTS projection_generations (
@@ -21,7 +15,7 @@ CREATE TABLE IF NOT EXISTS projection_generations (
     generation integer NOT NULL,
     version integer NOT NULL,
     tables text[] NOT NULL,
-    state text NOT NULL CHECK (state IN ('building', 'active', 'retired')),
+    state text NOT NULL CHECK (state IN ('building', 'active', 'retired', 'dropped')),
     created_at timestamptz NOT NULL DEFAULT now(),
     activated_at timestamptz,
     retired_at timestamptz,

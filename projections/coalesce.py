@@ -6,11 +6,11 @@ operations on different rows commute. Counters are summed before they reach the 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from operator import itemgetter
-from typing import Any
+from operator import add, itemgetter
+from typing import Any, NamedTuple
 
 from sqlalchemy import Table
 
@@ -38,114 +38,125 @@ class Run:
 
     shape: Shape
     by_key: bool
-    rows: dict[Any, Any] = field(default_factory=dict)
+    rows: dict[tuple[Any, ...], Any] = field(default_factory=dict)
 
-    def conflicts(self, key: Any, by_key: bool) -> bool:
-        """Tell whether an operation on the row `key` may not overtake this run."""
-        return not (by_key and self.by_key) or key in self.rows
+    def conflicts(self, address: Address) -> bool:
+        """Tell whether an operation on these rows may not overtake this run."""
+        return not (self.by_key and address.by_key) or any(key in self.rows for key in address.keys)
 
     def values(self) -> list[Row]:
         """Return one mapping of column to value a row."""
         if self.shape.kind is not Add:
             return list(self.rows.values())
-        written = self.shape.written
-        return [{**key, **dict(zip(written, sums, strict=True))} for key, sums in self.rows.values()]
+        names = self.shape.address + self.shape.written
+        return [dict(zip(names, key + sums, strict=True)) for key, sums in self.rows.items()]
+
+
+class Address(NamedTuple):
+    """Which rows an operation touches; without `by_key` they are found by other columns."""
+
+    shape: Shape
+    keys: Sequence[tuple[Any, ...]]
+    by_key: bool = True
 
 
 def coalesce(ops: Iterable[RowOp]) -> list[Run]:
     """Return the runs to execute in order. Raises BadOp for an operation that fits no table."""
     tables: dict[str, list[Run]] = {}
     for op in ops:
-        if type(op) not in _SHAPES:
+        if type(op) not in _KINDS:
             raise BadOp(f"a handler yielded {type(op).__name__}, which is no row operation")
-        shape, key, by_key = _SHAPES[type(op)](op)
-        runs = tables.setdefault(shape.table.name, [])
-        _store(_place(runs, shape, key, by_key), op, key)
+        find, store = _KINDS[type(op)]
+        address = find(op)
+        runs = tables.setdefault(op.table.name, [])
+        store(_place(runs, address).rows, op, address.keys)
     return [run for runs in tables.values() for run in runs]
 
 
-def _place(runs: list[Run], shape: Shape, key: Any, by_key: bool) -> Run:
+def _place(runs: list[Run], address: Address) -> Run:
     for run in reversed(runs):
-        if run.shape is shape:
+        if run.shape is address.shape:
             return run
-        if run.conflicts(key, by_key):
+        if run.conflicts(address):
             break
-    run = Run(shape, by_key)
+    run = Run(address.shape, address.by_key)
     runs.append(run)
     return run
 
 
-def _store(run: Run, op: RowOp, key: Any) -> None:
-    if isinstance(op, Add):
-        present = run.rows.get(key)
-        if present is None:
-            run.rows[key] = (op.key, list(op.amounts.values()))
+def _find_row(op: Insert | Upsert) -> Address:
+    return Address(shape_of(type(op), op.table, (), tuple(op.row)), (_key(op.table)(op.row),))
+
+
+def _find_counters(op: Add) -> Address:
+    return Address(shape_of(Add, op.table, key_columns(op.table), tuple(op.amounts)), op.keys)
+
+
+def _find_where(op: Update | Delete) -> Address:
+    written = tuple(op.values) if isinstance(op, Update) else ()
+    shape = shape_of(type(op), op.table, tuple(op.where), written)
+    if None in op.where.values():
+        raise BadOp(f"{op.table.name}: rows cannot be addressed by NULL")
+    if set(op.where) == set(key_columns(op.table)):
+        return Address(shape, (_key(op.table)(op.where),))
+    return Address(shape, (tuple(op.where.values()),), by_key=False)
+
+
+def _insert(rows: dict[Any, Any], op: Insert, keys: Sequence[Any]) -> None:
+    if keys[0] in rows:
+        raise BadOp(f"{op.table.name}: a second insert of one primary key")
+    rows[keys[0]] = op.row
+
+
+def _upsert(rows: dict[Any, Any], op: Upsert, keys: Sequence[Any]) -> None:
+    rows[keys[0]] = op.row
+
+
+def _update(rows: dict[Any, Any], op: Update, keys: Sequence[Any]) -> None:
+    rows[keys[0]] = {**op.where, **op.values}
+
+
+def _delete(rows: dict[Any, Any], op: Delete, keys: Sequence[Any]) -> None:
+    rows[keys[0]] = op.where
+
+
+def _add(rows: dict[Any, Any], op: Add, keys: Sequence[Any]) -> None:
+    amounts = tuple(op.amounts.values())
+    for key in keys:
+        sums = rows.get(key)
+        if sums is not None:
+            rows[key] = tuple(map(add, sums, amounts))
+        elif len(key) == len(op.table.primary_key):
+            rows[key] = amounts
         else:
-            sums = present[1]
-            for index, amount in enumerate(op.amounts.values()):
-                sums[index] += amount
-    elif isinstance(op, Insert):
-        if key in run.rows:
-            raise BadOp(f"{run.shape.table.name}: a second insert of one primary key")
-        run.rows[key] = op.row
-    elif isinstance(op, Upsert):
-        run.rows[key] = op.row
-    elif isinstance(op, Update):
-        run.rows[key] = {**op.where, **op.values}
-    else:
-        run.rows[key] = op.where
+            raise BadOp(f"{op.table.name}: a key of {len(key)} values does not name a row")
 
 
-def _insert(op: Insert) -> tuple[Shape, Any, bool]:
-    return _shape(Insert, op.table, (), tuple(op.row)), _key(op.table)(op.row), True
-
-
-def _upsert(op: Upsert) -> tuple[Shape, Any, bool]:
-    return _shape(Upsert, op.table, (), tuple(op.row)), _key(op.table)(op.row), True
-
-
-def _add(op: Add) -> tuple[Shape, Any, bool]:
-    return _shape(Add, op.table, tuple(op.key), tuple(op.amounts)), _key(op.table)(op.key), True
-
-
-def _update(op: Update) -> tuple[Shape, Any, bool]:
-    return (_shape(Update, op.table, tuple(op.where), tuple(op.values)), *_address(op.table, op.where))
-
-
-def _delete(op: Delete) -> tuple[Shape, Any, bool]:
-    return (_shape(Delete, op.table, tuple(op.where), ()), *_address(op.table, op.where))
-
-
-_SHAPES: Mapping[type[RowOp], Callable[[Any], tuple[Shape, Any, bool]]] = {
-    Insert: _insert,
-    Upsert: _upsert,
-    Add: _add,
-    Update: _update,
-    Delete: _delete,
+_KINDS: Mapping[Any, tuple[Callable[[Any], Address], Callable[[dict[Any, Any], Any, Sequence[Any]], None]]]
+_KINDS = {
+    Insert: (_find_row, _insert),
+    Upsert: (_find_row, _upsert),
+    Update: (_find_where, _update),
+    Delete: (_find_where, _delete),
+    Add: (_find_counters, _add),
 }
 
 
-def _address(table: Table, where: Row) -> tuple[Any, bool]:
-    if None in where.values():
-        raise BadOp(f"{table.name}: rows cannot be addressed by NULL")
-    if set(where) == set(key_columns(table)):
-        return _key(table)(where), True
-    return tuple(where.values()), False
+@cache
+def _key(table: Table) -> Callable[[Row], tuple[Any, ...]]:
+    names = key_columns(table)
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
 
 
 @cache
-def _key(table: Table) -> Callable[[Row], Any]:
-    return itemgetter(*key_columns(table))
-
-
-@cache
-def _shape(kind: type[RowOp], table: Table, address: tuple[str, ...], written: tuple[str, ...]) -> Shape:
-    """Check a shape once, when it is first seen."""
+def shape_of(kind: type[RowOp], table: Table, address: tuple[str, ...], written: tuple[str, ...]) -> Shape:
+    """Return the shape of an operation, checked once when it is first seen; raises BadOp."""
     unknown = [name for name in address + written if name not in table.columns]
     if unknown:
         raise BadOp(f"{table.name} has no column {', '.join(unknown)}")
-    present = address if kind is Add else written
-    if kind in (Insert, Upsert, Add) and not set(key_columns(table)) <= set(present):
+    if kind in (Insert, Upsert) and not set(key_columns(table)) <= set(written):
         raise BadOp(f"{table.name}: {kind.__name__} needs the whole primary key")
     if set(address) & set(written):
         raise BadOp(f"{table.name}: a column that addresses rows cannot change with them")

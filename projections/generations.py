@@ -55,7 +55,10 @@ async def active_generation(conn: AsyncConnection, name: str) -> Generation | No
 async def generations(conn: AsyncConnection, name: str) -> list[Generation]:
     """Return every generation of a projection that still has tables, oldest first."""
     rows = await conn.execute(
-        text(f"SELECT {_COLUMNS} FROM projection_generations WHERE projection = :name ORDER BY generation"),
+        text(
+            f"SELECT {_COLUMNS} FROM projection_generations "
+            "WHERE projection = :name AND state <> 'dropped' ORDER BY generation"
+        ),
         {"name": name},
     )
     return [Generation(*row) for row in rows]
@@ -104,15 +107,18 @@ async def activate(conn: AsyncConnection, generation: Generation) -> None:
 
 
 async def drop_generation(conn: AsyncConnection, generation: Generation) -> None:
-    """Drop a generation's tables and forget it; the active one cannot be dropped (ValueError)."""
+    """Drop a generation's tables; only its number is kept. The active one cannot be dropped (ValueError)."""
     if generation.state == "active":
         raise ValueError(f"generation {generation.number} of {generation.projection} is active")
     await _run(conn, drop_tables(generation.tables, generation.version, generation.number))
-    for table in ("parked", "leases", "checkpoints", "generations"):
-        await conn.execute(
-            text(f"DELETE FROM projection_{table} WHERE projection = :name AND generation = :number"),
-            {"name": generation.projection, "number": generation.number},
-        )
+    names = {"name": generation.projection, "number": generation.number}
+    for change in (
+        "DELETE FROM projection_parked",
+        "DELETE FROM projection_leases",
+        "DELETE FROM projection_checkpoints",
+        "UPDATE projection_generations SET state = 'dropped'",
+    ):
+        await conn.execute(text(f"{change} WHERE projection = :name AND generation = :number"), names)
 
 
 async def drop_retired(owner: AsyncEngine, name: str, older_than: timedelta = timedelta(0)) -> int:

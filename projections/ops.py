@@ -6,7 +6,7 @@ plus datetimes, dates, decimals, UUIDs, bytes and msgspec structs (into JSONB co
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -45,10 +45,13 @@ class Delete(msgspec.Struct, frozen=True, gc=False):
 
 
 class Add(msgspec.Struct, frozen=True, gc=False):
-    """Adds amounts to the counters of the row with this primary key, which starts at zero."""
+    """Adds the same amounts to the counters of one or more rows, which start at zero.
+
+    Each key holds the values of the whole primary key in the order of its columns; no key twice.
+    """
 
     table: Table
-    key: Row
+    keys: Sequence[tuple[Any, ...]]
     amounts: Mapping[str, int]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Sequence
+from contextlib import aclosing
 from typing import Any
 
 from sqlalchemy import text
@@ -16,8 +17,11 @@ from projections.apply import apply_ops
 from projections.coalesce import BadOp
 from projections.leases import Lease, advance
 from projections.projection import HandlerFailed, Projection
+from projections.tables import logical_name
+from projections.tail import Tail, pages
 
 ATTEMPTS = 3
+PAGE = 2000
 RETRY_S = 0.01
 _POISON_SQLSTATES = ("22", "23", "54")  # data exception, constraint violation, a limit such as an index row's
 _PARK = text(
@@ -37,6 +41,14 @@ class Projector:
         self._lease = lease
         self._system = system
         self.position = lease.position
+
+    async def catch_up(self, tail: Tail, until: int | None = None, page: int = PAGE) -> None:
+        """Apply events up to a position, or to the end of the log as it is when the reading gets there."""
+        async with aclosing(pages(tail, self.position, page, self._projection.types, until)) as batches:
+            async for batch in batches:
+                upto = batch.upto if until is None else min(batch.upto, until)
+                if upto > self.position:
+                    await self.settle([event for event in batch.events if event.position <= upto], upto)
 
     async def settle(self, events: Sequence[Envelope[Any]], upto: int) -> None:
         """Apply a batch and move on to `upto`; rows and checkpoint commit together.
@@ -122,10 +134,7 @@ def describe(error: Exception) -> str:
     if not isinstance(error, DBAPIError):
         return str(error)
     diagnostic = getattr(error.orig, "diag", None)
-    places = [
-        f"{name} {getattr(diagnostic, f'{name}_name')}"
-        for name in ("table", "column", "constraint")
-        if getattr(diagnostic, f"{name}_name", None)
-    ]
-    kind = type(error.orig).__name__
-    return ", ".join([f"{kind} ({getattr(error.orig, 'sqlstate', None)})", *places])
+    places = [(name, getattr(diagnostic, f"{name}_name", None)) for name in ("table", "column", "constraint")]
+    kind = f"{type(error.orig).__name__} ({getattr(error.orig, 'sqlstate', None)})"
+    named = (f"{name} {logical_name(place)}" for name, place in places if place)
+    return ", ".join([kind, *named])

@@ -28,10 +28,9 @@ from projections.generations import (
 )
 from projections.leases import Lease, kept, take
 from projections.projection import Projection
-from projections.projector import Projector
+from projections.projector import PAGE, Projector
 from projections.tail import Tail
 
-PAGE = 5000
 RETRY_SWAP_S = 0.5
 # Readers wait behind the swap's lock on the views; the swap gives up long before PostgreSQL looks for a
 # deadlock (1 s), so it is never a reader that fails.
@@ -134,24 +133,10 @@ async def _promote_under(
     async with kept(system, lease):
         while True:
             if projector is not None:
-                await catch_up(projector, projection, tail)
+                await projector.catch_up(tail)
             if await _swap(projector, projection, lease.generation, tail, owner):
                 return
             await asyncio.sleep(RETRY_SWAP_S)
-
-
-async def catch_up(
-    projector: Projector, projection: Projection, tail: Tail, until: int | None = None
-) -> None:
-    """Apply events up to a position, or up to the end of the log as it is when the reading gets there."""
-    while until is None or projector.position < until:
-        batch = await tail.read_batch(projector.position, PAGE, projection.types)
-        events = [event for event in batch.events if until is None or event.position <= until]
-        upto = batch.upto if until is None else min(batch.upto, until)
-        if upto > projector.position:
-            await projector.settle(events, upto)
-        if upto >= batch.head:
-            return
 
 
 async def _swap(
@@ -167,7 +152,7 @@ async def _swap(
                 position = (await conn.execute(_HOLD_CHECKPOINT, names)).scalar_one()
                 if position - projector.position > PAGE:
                     return False
-                await catch_up(projector, projection, tail, until=position)
+                await projector.catch_up(tail, until=position)
             await conn.exec_driver_sql(f"SET LOCAL lock_timeout = '{_PATIENCE_FOR_VIEWS}'")
             await activate(conn, green)
             if projector is not None:

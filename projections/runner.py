@@ -20,7 +20,7 @@ from projections.feed import Feed
 from projections.generations import Generation, active_generation, generations, install
 from projections.leases import LEASE_S, RENEW_S, Lease, LostLease, acquire, kept
 from projections.projection import Projection
-from projections.projector import Projector
+from projections.projector import PAGE, Projector
 from projections.rebuild import rebuild, sweep
 from projections.tail import Tail
 
@@ -37,7 +37,7 @@ class Pace:
     batches instead of more commits.
     """
 
-    batch: int = 2000
+    batch: int = PAGE
     linger_s: float = 0.05
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
@@ -144,6 +144,7 @@ class Runner:
 
     async def _project(self, projection: Projection, lease: Lease) -> None:
         projector = Projector(projection, lease, self._system)
+        await projector.catch_up(self._tail)
         while True:
             news = await self._feed.next(projector.position, projection.types, self._pace.batch)
             started = time.monotonic()

@@ -7,11 +7,15 @@ security; a table that holds no tenant's data says `info={"scope": "platform"}`.
 
 from __future__ import annotations
 
+import re
+from functools import cache
+
 from sqlalchemy import Column, MetaData, Table, Text
 
 METADATA = MetaData()
 
 LONGEST_NAME = 40
+_COPY = re.compile(r"_v[0-9]+_g[0-9]+(?=_|$)")
 
 
 def tenant_key() -> Column[str]:
@@ -24,6 +28,12 @@ def physical_name(table: str, version: int, generation: int) -> str:
     return f"{table}_v{version}_g{generation}"
 
 
+def logical_name(physical: str) -> str:
+    """Return the name of a table, index or constraint without its version and generation."""
+    return _COPY.sub("", physical)
+
+
+@cache
 def key_columns(table: Table) -> tuple[str, ...]:
     """Return the names of the primary key's columns, in order."""
     return tuple(column.name for column in table.primary_key.columns)

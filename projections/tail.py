@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from typing import Any, Protocol
 
 from domain.kernel.events import Envelope
@@ -31,3 +32,20 @@ class Tail(Protocol):
     ) -> AsyncIterator[Batch]: ...
 
     async def head(self) -> int: ...
+
+
+async def pages(
+    tail: Tail, after: int, limit: int, types: Sequence[str] | None = None, until: int | None = None
+) -> AsyncGenerator[Batch, None]:
+    """Yield pages that reach a position, or the end of the log; the next is read while the caller works."""
+    following = asyncio.create_task(tail.read_batch(after, limit, types))
+    try:
+        while True:
+            page = await following
+            if page.upto >= (page.head if until is None else until):
+                yield page
+                return
+            following = asyncio.create_task(tail.read_batch(page.upto, limit, types))
+            yield page
+    finally:
+        following.cancel()

@@ -62,7 +62,7 @@ def item_added(envelope: Envelope[ItemAdded]) -> Iterable[RowOp]:
         raise ValueError("a label nobody can digest")
     row = {"tenant": envelope.tenant, "item": event.item, "label": event.label, "position": envelope.position}
     yield Insert(items, row)
-    yield Add(totals, {"tenant": envelope.tenant}, {"added": 1})
+    yield Add(totals, [(envelope.tenant,)], {"added": 1})
 
 
 def item_relabelled(envelope: Envelope[ItemRelabelled]) -> Iterable[RowOp]:

@@ -1,0 +1,116 @@
+"""Builds the statements that add up rollups of whole hours and days with the request rows at the edges."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal, select, union_all
+
+from domain.kernel.values import Period
+from projections.usage.answers import Interval
+from projections.usage.periods import Cut
+from projections.usage.tables import COUNTERS, usage_latency, usage_requests, usage_rollups
+
+Selects = list[Select[Any]]
+_r = usage_requests.c
+
+_VALUES: dict[str, ColumnElement[Any]] = {
+    "total": literal(""),
+    "workspace": _r.workspace,
+    "segment": func.coalesce(_r.segment, ""),
+    "provider": func.coalesce(_r.provider, ""),
+    "model": func.coalesce(_r.model, ""),
+    "key": _r.key_id,
+    "user": func.coalesce(_r.subject, ""),
+}
+
+_AMOUNTS: dict[str, ColumnElement[Any]] = {
+    "requests": literal(1, BigInteger),
+    "succeeded": case((_r.outcome == "succeeded", 1), else_=0),
+    "estimated": case((_r.usage_source == "estimated", 1), else_=0),
+    "unpriced": case((_r.unpriced, 1), else_=0),
+    "input_tokens": func.coalesce(_r.input_tokens, 0),
+    "cached_tokens": func.coalesce(_r.cached_tokens, 0),
+    "cache_write_tokens": func.coalesce(_r.cache_write_tokens, 0),
+    "output_tokens": func.coalesce(_r.output_tokens, 0),
+    "reasoning_tokens": func.coalesce(_r.reasoning_tokens, 0),
+    "cost_micros": func.coalesce(_r.cost_micros, 0),
+    "latency_ms": _r.duration_ms,
+}
+
+
+def sums(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[Any]:
+    """Return (value, since, one sum a counter) by value and, when asked for, by interval."""
+    rollups = [
+        select(
+            usage_rollups.c.value,
+            _since(usage_rollups.c.start, interval).label("since"),
+            *(usage_rollups.c[name] for name in COUNTERS),
+        ).where(*_grain(usage_rollups, dimension, grain, period))
+        for grain, period in _whole(cut)
+    ]
+    edges = [
+        select(
+            _VALUES[dimension].label("value"),
+            _since(_r.started_at, interval).label("since"),
+            *(_AMOUNTS[name].label(name) for name in COUNTERS),
+        ).where(*_edge(period))
+        for period in cut.edges
+    ]
+    parts = _union(rollups + edges)
+    totals = (cast(func.coalesce(func.sum(parts.c[name]), 0), BigInteger).label(name) for name in COUNTERS)
+    return select(parts.c.value, parts.c.since, *totals).group_by(parts.c.value, parts.c.since)
+
+
+def bins(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[Any]:
+    """Return (value, since, bin, requests) of the latency histograms."""
+    whole = [
+        select(
+            usage_latency.c.value,
+            _since(usage_latency.c.start, interval).label("since"),
+            usage_latency.c.bin,
+            usage_latency.c.requests,
+        ).where(*_grain(usage_latency, dimension, grain, period))
+        for grain, period in _whole(cut)
+    ]
+    edges = [
+        select(
+            _VALUES[dimension].label("value"),
+            _since(_r.started_at, interval).label("since"),
+            _r.latency_bin.label("bin"),
+            literal(1, BigInteger).label("requests"),
+        ).where(*_edge(period))
+        for period in cut.edges
+    ]
+    parts = _union(whole + edges)
+    keys = (parts.c.value, parts.c.since, parts.c.bin)
+    return select(*keys, cast(func.sum(parts.c.requests), BigInteger).label("requests")).group_by(*keys)
+
+
+def _whole(cut: Cut) -> Iterable[tuple[str, Period]]:
+    yield from (("day", period) for period in cut.days)
+    yield from (("hour", period) for period in cut.hours)
+
+
+def _grain(table: Any, dimension: str, grain: str, period: Period) -> tuple[ColumnElement[bool], ...]:
+    return (
+        table.c.dimension == dimension,
+        table.c.grain == grain,
+        table.c.start >= period.start,
+        table.c.start < period.end,
+    )
+
+
+def _edge(period: Period) -> tuple[ColumnElement[bool], ...]:
+    return (_r.metered, _r.started_at >= period.start, _r.started_at < period.end)
+
+
+def _since(at: ColumnElement[Any], interval: Interval | None) -> ColumnElement[Any]:
+    if interval is None:
+        return literal(None, at.type)
+    return func.date_trunc(interval, at, "UTC", type_=at.type)
+
+
+def _union(parts: Selects) -> Any:
+    return union_all(*parts).subquery("parts")

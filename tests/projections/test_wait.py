@@ -1,0 +1,72 @@
+"""Waiting until read models hold what was just written."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from infrastructure.database.engines import engine
+from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
+from projections.projection import Projection
+from projections.wait import ProjectionWaiter
+from tests.projections.conftest import Engines, Running
+from tests.projections.memory_tail import MemoryTail
+from tests.projections.shelf import SHELF, ItemAdded, Unrelated
+
+OTHER = Projection("other", 1, (), {Unrelated: lambda e: []})
+
+
+@pytest.fixture
+async def waiter(database: PostgresEndpoint, engines: Engines) -> AsyncIterator[ProjectionWaiter]:
+    """A waiter in another process would use the role of the request path."""
+    made = engine(database.app_dsn)
+    waiter = ProjectionWaiter(made, ["shelf", "other"])
+    await waiter.start()
+    yield waiter
+    await waiter.close()
+    await made.dispose()
+
+
+async def test_rows_are_there_when_the_wait_ends(
+    engines: Engines, running: Running, waiter: ProjectionWaiter
+) -> None:
+    tail = MemoryTail()
+    async with running(tail, [SHELF, OTHER]):
+        for number in range(1, 30):
+            # when
+            position = tail.append(ItemAdded(item=f"i{number}"))
+            # then
+            assert await waiter.caught_up(position, timeout_s=20.0)
+            assert await engines.rows("SELECT count(*) FROM shelf_items") == [(number,)]
+
+
+async def test_a_projection_that_does_not_come_ends_the_wait(
+    running: Running, waiter: ProjectionWaiter
+) -> None:
+    # given only one of two projections at work
+    tail = MemoryTail()
+    async with running(tail, [SHELF]):
+        position = tail.append(Unrelated())
+        # when, then
+        assert await waiter.caught_up(position, ["shelf"], timeout_s=20.0)
+        assert not await waiter.caught_up(position, ["shelf", "other"], timeout_s=0.4)
+
+
+async def test_without_notifications_the_checkpoints_are_asked(engines: Engines, running: Running) -> None:
+    # given a waiter that does not listen
+    tail = MemoryTail()
+    deaf = ProjectionWaiter(engines.app, ["shelf"], poll_s=0.05)
+    async with running(tail, [SHELF]):
+        position = tail.append(ItemAdded(item="a"))
+        # when, then
+        assert await deaf.caught_up(position, timeout_s=20.0)
+
+
+async def test_a_database_that_is_away_is_no_error(database: PostgresEndpoint) -> None:
+    # given
+    nowhere = engine(database.app_dsn.replace("/t_", "/no_such_t_"))
+    waiter = ProjectionWaiter(nowhere, ["shelf"], poll_s=0.05)
+    # when, then
+    assert not await waiter.caught_up(1, timeout_s=0.3)
+    await nowhere.dispose()
