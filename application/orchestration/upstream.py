@@ -83,7 +83,7 @@ class UpstreamCall(msgspec.Struct, frozen=True, kw_only=True):
 
     `headers` are caller headers that are safe to forward (`anthropic-version`, `anthropic-beta`,
     `openai-organization`); credentials are the adapter's. `deadline` holds until `commit()` for a
-    stream, until the end of the body otherwise.
+    stream, until the end of the body otherwise. `idle_timeout` bounds the gaps after `commit()`.
     """
 
     path: str
@@ -143,7 +143,10 @@ class UpstreamAnswer(Protocol):
         ...
 
     def chunks(self) -> AsyncIterator[bytes]:
-        """The body's bytes as they arrive, not aligned to events; UpstreamFailure `cut`, `timeout_*`."""
+        """The body's bytes as they arrive, not aligned to events; UpstreamFailure `cut`, `timeout_*`.
+
+        Read to the end, past the closing event, or the connection cannot be used again.
+        """
         ...
 
     def commit(self) -> None:

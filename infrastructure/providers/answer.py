@@ -108,7 +108,7 @@ class HttpAnswer:
 
     def _expire(self, kind: FailureKind) -> None:
         self._expired = kind
-        self._response.close()  # wakes the reader with an error
+        self._close()
 
     def _finish(self) -> None:
         if self._done:
@@ -116,8 +116,17 @@ class HttpAnswer:
         self._done = True
         self._cancel_timer()
         if not self._response.closed:
-            self._response.close()
+            self._close()
         self._pool.ended(self)
+
+    def _close(self) -> None:
+        """Closes the connection and wakes the reader with an error of its own.
+
+        The one that aiohttp would raise is a single object for the whole process: it gathers a traceback
+        with each raise, and every answer in those frames stays in memory for ever.
+        """
+        self._response.content.set_exception(aiohttp.ClientConnectionError("closed by the gateway"))
+        self._response.close()
 
     def _cancel_timer(self) -> None:
         if self._timer is not None:

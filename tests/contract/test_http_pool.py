@@ -1,10 +1,14 @@
 """Kept-alive connections: reused, replaced when they died, closed when a provider goes."""
 
 import asyncio
+import contextlib
+import gc
+import weakref
 
 import pytest
 
 from application.orchestration.upstream import FailureKind, UpstreamFailure
+from infrastructure.providers.answer import HttpAnswer
 from infrastructure.providers.http import HttpUpstream
 from tests.contract.conftest import call
 from tests.contract.exchanges import completed, failure, spec, text_of
@@ -106,3 +110,24 @@ async def test_closing_the_adapter_ends_running_answers(server: FakeUpstream) ->
         with pytest.raises(UpstreamFailure) as caught:
             await read
         assert caught.value.kind is FailureKind.CUT
+
+
+@pytest.mark.parametrize("behaviour", ["fault:stall=2", "fault:hang-body", "fault:cut=2", "fault:ok"])
+async def test_ended_answers_leave_nothing_in_memory(
+    http: HttpUpstream, server: FakeUpstream, behaviour: str
+) -> None:
+    """aiohttp's shared error object would keep every answer it was raised in."""
+
+    async def exchange() -> weakref.ref[HttpAnswer]:
+        given = call(behaviour, stream=True, within_s=0.1, idle_s=0.05)
+        answer = await http.open(spec(server.openai_base_url), given)
+        with contextlib.suppress(UpstreamFailure):
+            await text_of(answer)
+        await answer.aclose()
+        return weakref.ref(answer)
+
+    seen = [await asyncio.create_task(exchange()) for _ in range(3)]
+    await asyncio.sleep(0.01)
+    gc.collect()
+
+    assert [ref() for ref in seen] == [None, None, None]
