@@ -6,6 +6,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
 TOP_LEVEL = re.compile(
     r"domain|application|infrastructure|projections|interfaces|tests|docs|benchmarks|deploy"
     r"|pyproject\.toml|README\.md|Makefile|requirements[\w-]*\.(in|lock|excludes)|\..+"
@@ -31,6 +34,20 @@ def locks_without_hosts(root: Path, names: Iterable[str]) -> Iterator[str]:
             for number, line in enumerate((root / name).read_text(encoding="utf-8").splitlines(), 1):
                 if "://" in line or '"resolved"' in line:
                     yield f"{name}:{number}: holds a URL; write the lock files with `make lock`"
+
+
+def locks_are_current(root: Path) -> Iterator[str]:
+    """Each requirement of a .in file is met by the version in its lock file."""
+    for asked in sorted(root.glob("requirements*.in")):
+        lock = asked.with_suffix(".lock")
+        pins = dict(re.findall(r"^([\w.-]+)==([^ ;\\]+)", lock.read_text(encoding="utf-8"), re.MULTILINE))
+        for number, line in enumerate(asked.read_text(encoding="utf-8").splitlines(), 1):
+            if not line.strip() or line.startswith(("-r ", "#")):
+                continue
+            requirement = Requirement(line)
+            pinned = pins.get(canonicalize_name(requirement.name))
+            if pinned is None or not requirement.specifier.contains(pinned):
+                yield f"{asked.name}:{number}: {line} is not met by {lock.name} ({pinned}); run `make lock`"
 
 
 def no_machine_paths(root: Path, names: Iterable[str]) -> Iterator[str]:

@@ -78,6 +78,10 @@ def test_lock_files_hold_versions_and_hashes_only() -> None:
     assert_none(repository_rules.locks_without_hosts(ROOT, tracked()))
 
 
+def test_lock_files_meet_what_is_asked_for() -> None:
+    assert_none(repository_rules.locks_are_current(ROOT))
+
+
 def test_no_tracked_file_names_a_path_of_one_machine() -> None:
     assert_none(repository_rules.no_machine_paths(ROOT, tracked()))
 

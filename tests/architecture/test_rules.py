@@ -118,6 +118,15 @@ def test_a_url_in_a_lock_file_is_reported(tmp_path: Path) -> None:
     assert found == ["package-lock.json:2", "requirements.lock:1"]
 
 
+def test_a_lock_file_that_is_behind_is_reported(tmp_path: Path) -> None:
+    (tmp_path / "requirements.in").write_text("-r other.in\n# why\nFoo_Bar>=2,<3\nbaz[extra]>=2\nnew\n")
+    (tmp_path / "requirements.lock").write_text(
+        "baz==1.9 ; python_version < '4' \\\n    --hash=x\nfoo-bar==2.5\n"
+    )
+    found = list(repository_rules.locks_are_current(tmp_path))
+    assert [violation.partition(": ")[0] for violation in found] == ["requirements.in:4", "requirements.in:5"]
+
+
 def test_a_path_of_one_machine_is_reported(tmp_path: Path) -> None:
     folder = "/ho" + "me/somebody/project"
     (tmp_path / "x.md").write_text(f"see ~/project\nsee {folder}\nsee https://host.example/home/page/x\n")
