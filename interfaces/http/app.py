@@ -9,7 +9,18 @@ from typing import Final
 from litestar import Litestar, Router
 from litestar.types import ControllerRouterHandler
 
-from interfaces.http import console, health, session
+from interfaces.http import (
+    audit,
+    console,
+    gateway,
+    health,
+    identity,
+    model_policy,
+    providers,
+    requests,
+    session,
+    usage,
+)
 from interfaces.http.authentication import Authentication
 from interfaces.http.docs import openapi_config
 from interfaces.http.idempotency import Idempotency
@@ -22,7 +33,15 @@ from interfaces.http.tracing import Tracing
 PREFIX: Final = "/api/ai-advanced"
 
 # One router per context; a new context adds its own here.
-CONTEXTS: Final[list[ControllerRouterHandler]] = [session.router]
+CONTEXTS: Final[list[ControllerRouterHandler]] = [
+    session.router,
+    identity.router,
+    model_policy.router,
+    providers.router,
+    usage.router,
+    requests.router,
+    audit.router,
+]
 
 Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 
@@ -30,13 +49,12 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 def create_app(
     services: Services,
     *,
-    gateway: Sequence[ControllerRouterHandler] = (),
+    more: Sequence[ControllerRouterHandler] = (),
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """Return the application.
 
-    `gateway` are handlers outside /api/ai-advanced that authenticate by themselves (`identify`) and set
-    their own `request_max_body_size`; `lifespan` are entered before the first request is taken.
+    `more` are further handlers outside /api/ai-advanced; `lifespan` are entered before the first request.
     """
     api = Router(
         PREFIX,
@@ -45,7 +63,7 @@ def create_app(
         middleware=[Authentication, Idempotency],
     )
     app = Litestar(
-        route_handlers=[api, health.router, console.router, *gateway],
+        route_handlers=[api, health.router, console.router, *gateway.ROUTES, *more],
         request_class=ApiRequest,
         request_max_body_size=services.largest_body,
         exception_handlers={Exception: problem_response},

@@ -20,14 +20,11 @@ from interfaces.http.tracing import request_id_of
 NO_KEY: Final = "send an API key as `Authorization: Bearer KEY` or `x-api-key`"
 
 
-async def identify(scope: Scope) -> Caller:
+def identify(scope: Scope) -> Caller:
     """Return who asks. Raises Unauthenticated, or Forbidden for a forged write with a cookie."""
     services = services_of(scope)
     key = key_in(scope["headers"])
-    if key is not None:
-        principal = await services.authenticate(key)
-    else:
-        principal = await _signed_in(services, scope)
+    principal = services.authenticate(key) if key is not None else _signed_in(services, scope)
     return Caller(
         tenant=principal.tenant,
         actor=principal.actor,
@@ -38,7 +35,7 @@ async def identify(scope: Scope) -> Caller:
     )
 
 
-async def _signed_in(services: Services, scope: Scope) -> Principal:
+def _signed_in(services: Services, scope: Scope) -> Principal:
     connection: ASGIConnection[Any, Any, Any, Any] = ASGIConnection(scope)
     token = connection.cookies.get(COOKIE)
     if token is None:
@@ -47,7 +44,7 @@ async def _signed_in(services: Services, scope: Scope) -> Principal:
     if session is None:
         raise Unauthenticated("the console's session has ended; sign in again")
     require_same_origin(cast("str", scope.get("method", "GET")), scope["headers"])
-    return await services.principal_of(session.tenant, session.key_id)
+    return services.principal_of(session.tenant, session.key_id)
 
 
 class Authentication:
@@ -64,7 +61,7 @@ class Authentication:
         handler = scope["route_handler"]
         options_only = scope.get("method") == "OPTIONS" and "roles" not in handler.opt
         if not (options_only or handler.opt.get("public")):
-            caller = await identify(scope)
+            caller = identify(scope)
             caller.require(*handler.opt.get("roles", ()))
             scope["auth"] = caller
         await self._app(scope, receive, send)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from collections.abc import Callable, Sequence
 from typing import Final, Generic, TypeVar
 
 import msgspec
@@ -19,6 +20,12 @@ class Page(msgspec.Struct, Generic[T], frozen=True):
 
     items: list[T]
     next_cursor: str | None = None
+
+    @classmethod
+    def of(cls, found: Sequence[T], limit: int, cursor: Callable[[T], str]) -> Page[T]:
+        """Return a page from what a query for one item more than `limit` has found."""
+        items = list(found[:limit])
+        return cls(items, cursor(items[-1]) if len(found) > limit else None)
 
 
 def cursor_of(kind: str, *keys: str | int) -> str:

@@ -6,6 +6,7 @@ from http import HTTPStatus
 from typing import Any
 
 import msgspec
+import sqlalchemy.exc
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException, ValidationException
@@ -44,6 +45,11 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     errors.IdempotencyMismatch: (409, "idempotency-mismatch", "The idempotency key was used differently"),
     errors.LimitReached: (429, "limit-reached", "A limit refuses the request"),
     errors.Unavailable: (503, "unavailable", "A component does not answer"),
+    sqlalchemy.exc.OperationalError: (503, "unavailable", "A component does not answer"),
+    sqlalchemy.exc.InterfaceError: (503, "unavailable", "A component does not answer"),
+    sqlalchemy.exc.TimeoutError: (503, "unavailable", "A component does not answer"),
+    # The last net: a value that no route refused and PostgreSQL cannot represent.
+    sqlalchemy.exc.DataError: (422, "invalid-input", "The request has unusable fields"),
     errors.Corrupt: (500, "corrupt", "Stored data does not verify"),
 }
 INTERNAL = (500, "internal", "The server failed")

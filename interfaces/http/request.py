@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from litestar import Request
 from litestar.datastructures import State
 from litestar.exceptions import ClientException, HTTPException, InternalServerException
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from application.bus import Caller, Command, Outcome
 from interfaces.http.bodies import decode_body
@@ -28,6 +30,10 @@ class ApiRequest(Request[None, Caller, State]):
     def caller(self) -> Caller:
         """Return who asks; only on routes that need a key."""
         return self.auth
+
+    def reading(self) -> AbstractAsyncContextManager[AsyncConnection]:
+        """Lend a connection on which only the caller's tenant's read models exist."""
+        return self.services.reading(self.caller.tenant)
 
     async def dispatch(self, command: Command) -> Outcome:
         """Carry a command of this caller to its handler."""

@@ -58,7 +58,6 @@ class Tracing:
         await self._follow(traced, receive, send)
 
     async def _follow(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        started = time.perf_counter()
         status = NO_ANSWER
         request_id = scope["aios.request_id"]
         headers = [(b"x-request-id", request_id.encode()), *COMMON_HEADERS]
@@ -79,7 +78,7 @@ class Tracing:
             status = 500 if status == NO_ANSWER else status
             raise
         finally:
-            self._report(scope, status, time.perf_counter() - started)
+            self._report(scope, status, time.monotonic() - scope["aios.started"])
             structlog.contextvars.unbind_contextvars("request_id")
 
     def _report(self, scope: dict[str, Any], status: int, seconds: float) -> None:
@@ -98,7 +97,7 @@ class Tracing:
 
 def _incoming_id(scope: Scope) -> str | None:
     """Return the caller's id; the gateway's records need ids of their own, which nobody can repeat."""
-    if not scope["path"].startswith("/api/"):
+    if scope["path"].startswith("/v1/"):
         return None
     for name, value in scope["headers"]:
         if name == b"x-request-id" and WELL_FORMED.fullmatch(value):

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from application.bus import Caller, Command, Outcome
+from application.event_listing import EventFilter
 from application.idempotency import Answer, Attempt
-from domain.kernel.errors import Unauthenticated
+from domain.kernel.errors import Unauthenticated, Unavailable
+from domain.kernel.events import Envelope
+from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
 from interfaces.http.services import Services
 
@@ -39,12 +42,12 @@ class FakeKeys:
             f"key-{role}": Principal("acme", f"id{role}", role, frozenset({role})) for role in ROLES
         }
 
-    async def authenticate(self, key: str) -> Principal:
+    def authenticate(self, key: str) -> Principal:
         if key not in self.principals:
             raise Unauthenticated("this API key is not known")
         return self.principals[key]
 
-    async def principal_of(self, tenant: str, key_id: str) -> Principal:
+    def principal_of(self, tenant: str, key_id: str) -> Principal:
         for principal in self.principals.values():
             if (principal.tenant, principal.key_id) == (tenant, key_id):
                 return principal
@@ -114,6 +117,30 @@ class FakeIdempotency:
         self.kept[tenant, key].alive = False
 
 
+class FakeGateway:
+    """A gateway that no test of these routes calls."""
+
+    def models(self, tenant: str) -> list[str]:
+        return ["local/smollm2"]
+
+    async def serve(self, call: Any) -> Any:
+        raise Unavailable("gateway", "there are no providers in this test")
+
+
+class FakeListing:
+    """A log that answers what a test put in, and remembers what it was asked."""
+
+    def __init__(self) -> None:
+        self.envelopes: list[Envelope[Any]] = []
+        self.asked: list[tuple[str, EventFilter, int, bool]] = []
+
+    async def __call__(
+        self, tenant: str, wanted: EventFilter, *, limit: int, newest_first: bool = False
+    ) -> list[Envelope[Any]]:
+        self.asked.append((tenant, wanted, limit, newest_first))
+        return self.envelopes[:limit]
+
+
 @dataclass
 class World:
     """Everything a test may turn or look at."""
@@ -125,6 +152,8 @@ class World:
     idempotency: FakeIdempotency = field(default_factory=FakeIdempotency)
     observed: list[tuple[str, str, int]] = field(default_factory=list)
     probes: dict[str, Any] = field(default_factory=dict)
+    connections: list[Connection] = field(default_factory=list)
+    events: FakeListing = field(default_factory=FakeListing)
 
     def services(self, **changes: Any) -> Services:
         """Return the services of this world."""
@@ -132,17 +161,24 @@ class World:
         async def nothing() -> None:
             return None
 
+        def unreachable(tenant: str) -> Any:
+            raise Unavailable("database", f"there is no database behind tenant {tenant} in this test")
+
         return Services(
             **{
                 "version": "1.2.3",
                 "clock": self.clock,
                 "bus": self.bus,
+                "gateway": FakeGateway(),
                 "authenticate": self.keys.authenticate,
                 "principal_of": self.keys.principal_of,
                 "session_secret": b"s" * 32,
                 "idempotency": self.idempotency,
                 "probes": self.probes,
+                "reading": unreachable,
                 "read_barrier": nothing,
+                "connections": lambda tenant: self.connections,
+                "list_events": self.events,
                 "observe_request": lambda method, route, status, _s: self.observed.append(
                     (method, route, status)
                 ),

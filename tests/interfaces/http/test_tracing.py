@@ -23,6 +23,12 @@ def test_a_well_formed_incoming_id_is_kept(client):
     assert answer.headers["x-request-id"] == answer.json()["request_id"] == "my-trace:1.2_3"
 
 
+def test_the_gateway_s_ids_are_its_own_since_its_records_go_by_them(client):
+    answer = client.get("/v1/models", headers={"x-request-id": "mine", "x-api-key": "key-admin"})
+
+    assert answer.headers["x-request-id"].startswith("req_")
+
+
 @pytest.mark.parametrize("bad", ["", "has space", "x" * 129, "semi;colon", "-leading"])
 def test_other_incoming_ids_are_replaced(client, bad):
     assert (
