@@ -12,7 +12,6 @@ from litestar.types import ControllerRouterHandler
 from interfaces.http import (
     audit,
     console,
-    gateway,
     health,
     identity,
     model_policy,
@@ -23,6 +22,7 @@ from interfaces.http import (
 )
 from interfaces.http.authentication import Authentication
 from interfaces.http.docs import openapi_config
+from interfaces.http.gateway import ROUTES
 from interfaces.http.idempotency import Idempotency
 from interfaces.http.parameters import refuse_unknown
 from interfaces.http.problems import problem_response
@@ -49,12 +49,13 @@ Lifespan = Callable[[Litestar], AbstractAsyncContextManager[None]]
 def create_app(
     services: Services,
     *,
-    more: Sequence[ControllerRouterHandler] = (),
+    gateway: Sequence[ControllerRouterHandler] = ROUTES,
     lifespan: Sequence[Lifespan] = (),
 ) -> Litestar:
     """Return the application.
 
-    `more` are further handlers outside /api/ai-advanced; `lifespan` are entered before the first request.
+    `gateway` are the handlers outside /api/ai-advanced that need keys; they authenticate by themselves.
+    `lifespan` are entered before the first request is taken.
     """
     api = Router(
         PREFIX,
@@ -63,7 +64,7 @@ def create_app(
         middleware=[Authentication, Idempotency],
     )
     app = Litestar(
-        route_handlers=[api, health.router, console.router, *gateway.ROUTES, *more],
+        route_handlers=[api, health.router, console.router, *gateway],
         request_class=ApiRequest,
         request_max_body_size=services.largest_body,
         exception_handlers={Exception: problem_response},

@@ -48,7 +48,7 @@ async def things(request: ApiRequest) -> list[str]:
 
 def app_of(world: World):
     router = Router("/t", route_handlers=[make, things], middleware=[Authentication, Idempotency])
-    return create_app(world.services(), more=[router])
+    return create_app(world.services(), gateway=[router])
 
 
 @pytest.fixture

@@ -31,7 +31,7 @@ def failing_app(world: World, error: BaseException):
     async def fail() -> None:
         raise error
 
-    return create_app(world.services(), more=[fail])
+    return create_app(world.services(), gateway=[fail])
 
 
 @pytest.mark.parametrize(("error", "status", "name"), RAISED)
