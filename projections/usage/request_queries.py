@@ -97,7 +97,9 @@ async def list_requests(
     return RequestPage(items[:limit], _encode_cursor(items[limit - 1]) if more else None)
 
 
-async def usage_events(connect: OpenConnection, from_: datetime, to: datetime) -> AsyncIterator[UsageEvent]:
+async def usage_events(
+    connect: OpenConnection, from_: datetime, to: datetime, page: int = EXPORT_PAGE
+) -> AsyncIterator[UsageEvent]:
     """Yield the tenant's metered requests started in [from_, to), oldest first.
 
     `connect` opens a connection in the tenant's scope. What is projected while the export runs is left out.
@@ -110,17 +112,17 @@ async def usage_events(connect: OpenConnection, from_: datetime, to: datetime) -
         _with_user()
         .where(_r.metered, _r.position <= upto, _r.started_at >= from_, _r.started_at < to)
         .order_by(*_PLACE)
-        .limit(EXPORT_PAGE)
+        .limit(page)
     )
-    page = query
+    following = query
     while True:
         async with connect() as conn:
-            events = await _events(conn, page)
+            events = await _events(conn, following)
         for event in events:
             yield event
-        if len(events) < EXPORT_PAGE:
+        if len(events) < page:
             return
-        page = query.where(tuple_(*_PLACE) > tuple_(events[-1].started_at, events[-1].position))
+        following = query.where(tuple_(*_PLACE) > tuple_(events[-1].started_at, events[-1].position))
 
 
 async def _events(conn: AsyncConnection, query: Select[Any]) -> list[UsageEvent]:
