@@ -1,0 +1,1 @@
+"""Pure decisions: given events, when a wish, then events or an error."""
