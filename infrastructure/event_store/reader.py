@@ -39,6 +39,13 @@ class LogReader:
         async with self.connection() as conn:
             return await self._head(conn)
 
+    async def head_and_chain(self) -> tuple[int, bytes]:
+        """Return the position of the newest event and the chain value there."""
+        async with self.connection() as conn:
+            cursor = await conn.execute("SELECT position, chain FROM log_head WHERE id = 1", binary=True)
+            position, chain = (await cursor.fetchall())[0]
+        return position, bytes(chain)
+
     async def read_batch(
         self, after: int, limit: int, types: Sequence[str] | None = None, tenant: str | None = None
     ) -> Batch:

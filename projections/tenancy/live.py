@@ -55,11 +55,14 @@ class KeyDirectory:
             entry = self._by_digest.get(digest_of(presented_key))
         if entry is None:
             raise Unauthenticated("this API key is not known; check that it is complete, or create a new one")
-        if entry.revoked_at is not None:
-            raise Unauthenticated(f"this API key was revoked at {_text(entry.revoked_at)}; use another one")
-        if entry.expires_at is not None and now >= entry.expires_at:
-            raise Unauthenticated(f"this API key expired at {_text(entry.expires_at)}; use another one")
-        return entry.principal
+        return _usable(entry, now)
+
+    def principal_of(self, tenant: str, key_id: str, now: datetime) -> Principal:
+        """Return the principal of a key by its id, as a console session does; see `authenticate`."""
+        entry = self._by_digest.get(self._digests.get((tenant, key_id), b""))
+        if entry is None:
+            raise Unauthenticated("the API key of this session is not known; sign in again")
+        return _usable(entry, now)
 
     def _add(self, tenant: str, event: ApiKeyCreated) -> None:
         digest = bytes.fromhex(event.key_hash)
@@ -72,6 +75,14 @@ class KeyDirectory:
         )
         self._by_digest[digest] = _Entry(principal, event.expires_at)
         self._digests[tenant, event.key_id] = digest
+
+
+def _usable(entry: _Entry, now: datetime) -> Principal:
+    if entry.revoked_at is not None:
+        raise Unauthenticated(f"this API key was revoked at {_text(entry.revoked_at)}; use another one")
+    if entry.expires_at is not None and now >= entry.expires_at:
+        raise Unauthenticated(f"this API key expired at {_text(entry.expires_at)}; use another one")
+    return entry.principal
 
 
 def _text(at: datetime) -> str:

@@ -120,8 +120,9 @@ class Gateway:
             if relay.failure is not None:
                 yield await self._interrupted(trace, relay, relay.failure)
                 return
-            await relay.aclose()
             yield await self._finished(trace, relay)
+            await relay.read_out()
+            await relay.aclose()
         finally:
             if not ended:
                 self._later(self._client_gone(trace, relay))

@@ -6,6 +6,8 @@ other model's words are ever spliced in: a broken stream ends with an error even
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 
 from application.orchestration.dialects.hide_usage import without_usage
@@ -27,6 +29,7 @@ from application.processes.gateway.trace import Trace
 
 _COMMITS = {Kind.CONTENT, Kind.FINISH, Kind.TERMINAL}
 _OVERLOADED = 529
+READ_OUT_S = 0.5
 
 
 class Relay:
@@ -49,6 +52,7 @@ class Relay:
         )
         self._held = b""
         self._closing: bytes | None = None
+        self._own_closing = b"data: [DONE]\n\n" if spec.dialect == "openai" else b""
         self.failure: UpstreamFailure | None = None
 
     async def commit(self) -> None:
@@ -82,7 +86,10 @@ class Relay:
         except UpstreamFailure as failure:
             self.failure = failure
             return
-        if self.scanner.finish_reason is None:
+        rest = self._reader.finish()
+        if rest is not None and self.scanner.scan(rest) is Kind.TERMINAL:
+            self._closing = self._write(Frame(rest.raw.rstrip() + b"\n\n"), Kind.TERMINAL)
+        elif self.scanner.finish_reason is None:
             self.failure = UpstreamFailure(FailureKind.CUT, "the stream ended without its closing message")
 
     async def drain(self) -> None:
@@ -95,8 +102,16 @@ class Relay:
     @property
     def closing(self) -> bytes:
         """Return the closing message, made up in the caller's dialect when the provider left its own out."""
-        rest = self._translator.finish() if self._translator is not None else b""
-        return (self._closing or b"") + rest
+        if self._translator is not None:
+            return (self._closing or b"") + self._translator.finish()
+        return self._closing or self._own_closing
+
+    async def read_out(self) -> None:
+        """Read what follows the closing message, so that the connection can serve the next request."""
+        with contextlib.suppress(TimeoutError, UpstreamFailure):
+            async with asyncio.timeout(READ_OUT_S):
+                async for _ in self._chunks:
+                    continue
 
     async def aclose(self) -> None:
         """End the exchange with the provider."""

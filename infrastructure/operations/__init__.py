@@ -1,0 +1,1 @@
+"""The product's processes other than the API, and what operators do by hand."""

@@ -1,0 +1,69 @@
+"""What an operator does from the command line with the same commands, rules and events as over HTTP."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import Any
+from uuid import uuid4
+
+from application.binding import bind
+from application.bus import Bus, Caller, Command, Outcome
+from application.tenancy.handlers import HANDLERS as TENANCY
+from application.tenancy.ports import TenancyPorts
+from domain.registry import event_registry
+from infrastructure.event_store.live import LiveState
+from infrastructure.runtime import Endpoints, Runtime
+from infrastructure.secret_files import DerivedSecrets
+from infrastructure.settings import Settings
+from projections.registry import PROJECTIONS
+from projections.scope import tenant_connection
+from projections.wait import ProjectionWaiter
+
+
+class Administration:
+    """Dispatches commands as the operator of this machine, and reads what they changed."""
+
+    def __init__(self, runtime: Runtime, control_types: Sequence[str]) -> None:
+        self._engine = runtime.engine(runtime.where.app_dsn)
+        self._live = LiveState(runtime.reader, runtime.control_doorbell, control_types, [])
+        self._waiter = ProjectionWaiter(self._engine, [p.name for p in PROJECTIONS if p.name != "usage"])
+        ports = TenancyPorts(DerivedSecrets(runtime.kms.derive("api-keys")))
+        self._bus = Bus(bind(TENANCY, ports), runtime.log, lambda: datetime.now(UTC), self)
+
+    async def caught_up(self, position: int, projections: Sequence[str] = (), timeout_s: float = 2.0) -> bool:
+        """Wait for read models; see application.ports.ReadModels."""
+        return await self._waiter.caught_up(position, projections, timeout_s)
+
+    async def everywhere(self, position: int, timeout_s: float = 5.0) -> bool:
+        """Wait for the API processes; see application.ports.ReadModels."""
+        return await self._live.everywhere(position, timeout_s)
+
+    async def dispatch(self, command: Command, tenant: str) -> Outcome:
+        """Carry out a command in a tenant, with every role that commands on this machine need."""
+        caller = Caller(
+            tenant=tenant,
+            actor="system/cli",
+            roles=frozenset({"admin", "platform"}),
+            correlation=f"cli-{uuid4().hex}",
+            command_id=uuid4().hex,
+        )
+        return await self._bus.dispatch(command, caller)
+
+    def reading(self, tenant: str) -> Any:
+        """Lend a connection that sees only this tenant's read models."""
+        return tenant_connection(self._engine, tenant)
+
+
+@asynccontextmanager
+async def administration(
+    settings: Settings, where: Endpoints, control_types: Sequence[str]
+) -> AsyncIterator[Administration]:
+    """Open the log and the read models for a few commands."""
+    runtime = Runtime(settings, where, event_registry(), name="cli", control_types=control_types)
+    await runtime.open()
+    try:
+        yield Administration(runtime, control_types)
+    finally:
+        await runtime.close()

@@ -1,0 +1,66 @@
+"""The installation itself: schema, health, console build."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from typing import Final
+
+import click
+
+from interfaces import composition
+from interfaces.cli.output import as_json, fail, say, settings, show
+
+
+@click.command()
+@as_json
+def migrate(json_output: bool) -> None:
+    """Bring the database to the newest schema."""
+    revision = composition.migrate(composition.open_endpoints(settings(), lambda _line: None))
+    show({"revision": revision}, json_output=json_output)
+
+
+@click.command()
+@as_json
+def doctor(json_output: bool) -> None:
+    """Say what is configured, reachable and missing; prints database URLs with their passwords."""
+    found = asyncio.run(composition.diagnose(settings()))
+    if json_output:
+        show({"ok": found.ok, **found.components}, json_output=True)
+    else:
+        for name, component in found.components.items():
+            mark = "ok" if component["ok"] else "MISSING"
+            detail = component.get("problem") or component.get("version") or ""
+            click.echo(f"{name:10} {mark:8} {detail}".rstrip())
+    sys.exit(0 if found.ok else 1)
+
+
+@click.group()
+def ui() -> None:
+    """The admin console."""
+
+
+@ui.command()
+def build() -> None:
+    """Build the admin console where its sources have changed."""
+    try:
+        click.echo(f"built: {composition.build_console(say)}")
+    except composition.WebBuildError as error:
+        fail(str(error))
+
+
+@click.group()
+def demo() -> None:
+    """Sample data."""
+
+
+@demo.command()
+@as_json
+def load(json_output: bool) -> None:
+    """Fill the tenant `demo` with realistic data for every page; running it again changes nothing."""
+    found = settings()
+    where = composition.open_endpoints(found, lambda line: click.echo(line, err=True))
+    show(asyncio.run(composition.load_demo(found, where)), json_output=json_output)
+
+
+COMMANDS: Final = (migrate, doctor, ui, demo)

@@ -1,0 +1,313 @@
+"""The one module that joins infrastructure to the rest: every process of the product is put together here."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import Any
+from uuid import uuid4
+
+from litestar import Litestar
+from redis.asyncio import Redis
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from application.binding import bind
+from application.bus import Bus, Caller
+from application.orchestration.directory import LiveDirectory
+from application.orchestration.handlers import HANDLERS as ORCHESTRATION
+from application.orchestration.ports import OrchestrationPorts
+from application.orchestration.specs import ProviderSpecs
+from application.processes.gateway.call import Environment
+from application.processes.gateway.gateway import Gateway
+from application.processes.pricing import TenantPrices
+from application.tenancy.commands import BootstrapAdminKey
+from application.tenancy.handlers import HANDLERS as TENANCY
+from application.tenancy.ports import TenancyPorts
+from application.usage.pricer import Pricer
+from domain.kernel.errors import Unauthenticated, Unavailable
+from domain.kernel.names import DEFAULT_TENANT
+from domain.kernel.request_record import Attempt
+from domain.orchestration.catalogue import Target
+from domain.orchestration.routing import Measures
+from domain.registry import event_registry
+from domain.tenancy.principal import Principal
+from infrastructure import secret_files
+from infrastructure.embedded.errors import EmbeddedServiceError
+from infrastructure.embedded.local_model import LocalModel
+from infrastructure.event_store.live import LiveState
+from infrastructure.idempotency import PostgresIdempotencyStore
+from infrastructure.jobs.timetables import timetable_of
+from infrastructure.operations import upkeep
+from infrastructure.operations.administration import Administration
+from infrastructure.operations.administration import administration as _administration
+from infrastructure.operations.doctor import diagnose
+from infrastructure.operations.projector import run_projector
+from infrastructure.operations.schema import migrate_all as migrate
+from infrastructure.operations.stopping import until_stopped
+from infrastructure.operations.up import run_up
+from infrastructure.pricing.book import PackagedPriceBook
+from infrastructure.providers.catalog import PACKAGED_MODEL, builtin_providers
+from infrastructure.providers.egress import normalise_base_url
+from infrastructure.providers.http import HttpUpstream
+from infrastructure.providers.local import WithLocalModel
+from infrastructure.runtime import Endpoints, Runtime
+from infrastructure.runtime import endpoints as open_endpoints
+from infrastructure.settings import Settings, SettingsError
+from infrastructure.settings import load as load_settings
+from infrastructure.telemetry import logging as telemetry
+from infrastructure.telemetry.metrics import Metrics
+from infrastructure.web_build import WebBuildError, destination
+from infrastructure.web_build import build as build_console
+from interfaces.http.app import create_app
+from interfaces.http.server import listen, serve
+from interfaces.http.services import Services
+from projections.orchestration import live as orchestration_live
+from projections.registry import PROJECTIONS
+from projections.scope import tenant_connection
+from projections.tenancy import live as tenancy_live
+from projections.wait import ProjectionWaiter
+
+VERSION = version("artisan-aios")
+CONTROL_TYPES: Sequence[str] = (*tenancy_live.TYPES, *orchestration_live.TYPES)
+ADMINISTRATION = tuple(p.name for p in PROJECTIONS if p.name != "usage")
+
+
+Process = Callable[[Settings, Endpoints], Awaitable[None]]
+
+
+def configure_logging(settings: Settings) -> None:
+    """Send JSON lines to stderr and to the data directory's log."""
+    telemetry.configure(settings.log_level, settings.data_dir / "logs" / "app.log")
+
+
+def run_api(settings: Settings, fd: int | None) -> None:
+    """Serve the API until told to stop, on an inherited socket or on one of its own."""
+    configure_logging(settings)
+    where = open_endpoints(settings, lambda _line: None)
+
+    def application() -> Litestar:
+        return Api(settings, where).app
+
+    if fd is not None:
+        serve(application, fd=fd)
+    else:
+        serve(application, sock=listen(settings.host, settings.port))
+
+
+def administration(settings: Settings, where: Endpoints) -> AbstractAsyncContextManager[Administration]:
+    """Open what a few commands of an operator need."""
+    return _administration(settings, where, CONTROL_TYPES)
+
+
+def clock() -> datetime:
+    """Return the present time, UTC."""
+    return datetime.now(UTC)
+
+
+@dataclass
+class ReadSide:
+    """Waits for read models and for the live state of every API process."""
+
+    waiter: ProjectionWaiter
+    live: LiveState
+    head: Callable[[], Awaitable[int]]
+
+    async def caught_up(self, position: int, projections: Sequence[str] = (), timeout_s: float = 2.0) -> bool:
+        """Wait for the read models of administration, or the named ones."""
+        return await self.waiter.caught_up(position, projections or ADMINISTRATION, timeout_s)
+
+    async def everywhere(self, position: int, timeout_s: float = 5.0) -> bool:
+        """Wait until every API process has applied the control events up to a position."""
+        return await self.live.everywhere(position, timeout_s)
+
+    async def barrier(self) -> None:
+        """Wait, bounded, until every read model has what the log holds now."""
+        await self.waiter.caught_up(await self.head(), (*ADMINISTRATION, "usage"), 2.0)
+
+
+class Api:
+    """One API process. Make it inside the event loop that serves it."""
+
+    def __init__(self, settings: Settings, where: Endpoints) -> None:
+        self.settings = settings
+        self.metrics = Metrics()
+        self.runtime = Runtime(
+            settings, where, event_registry(), name="api", control_types=CONTROL_TYPES,
+            observe_commit=self._observe_commit,
+        )  # fmt: skip
+        self.keys = tenancy_live.KeyDirectory()
+        self.policies = orchestration_live.PolicyDirectory()
+        local_name = settings.local_model.stem if settings.local_model else PACKAGED_MODEL
+        builtins = builtin_providers(
+            openai_api_key=settings.openai_api_key,
+            openai_base_url=settings.openai_base_url,
+            anthropic_api_key=settings.anthropic_api_key,
+            anthropic_base_url=settings.anthropic_base_url,
+            local_model=local_name,
+        )
+        self.providers = orchestration_live.ProviderDirectory(builtins.connections, builtins.missing)
+        self.live = LiveState(
+            self.runtime.reader,
+            self.runtime.control_doorbell,
+            CONTROL_TYPES,
+            [self.keys.apply, self.policies.apply, self.providers.apply],
+        )
+        app_engine = self.runtime.engine(where.app_dsn)
+        self.reads = ReadSide(
+            ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
+        )
+        self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
+        self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
+        self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
+        self.gateway = self._gateway(Target(settings.ai_provider, settings.ai_model or local_name))
+        self._redis: Redis = Redis.from_url(where.redis_url)
+        self.app = self._app(app_engine)
+
+    def _handlers(self) -> Mapping[Any, Any]:
+        private = self.settings.egress == "private"
+        secrets = secret_files.DerivedSecrets(self.runtime.kms.derive("api-keys"))
+        orchestration = OrchestrationPorts(self.providers, partial(normalise_base_url, allow_private=private))
+        return {**bind(TENANCY, TenancyPorts(secrets)), **bind(ORCHESTRATION, orchestration)}
+
+    def _gateway(self, default: Target) -> Gateway:
+        book = PackagedPriceBook.open(self.settings.data_dir / "cache")
+        specs = ProviderSpecs(allow_private=self.settings.egress == "private")
+        prices = TenantPrices(self.providers, Pricer(book))
+
+        def measures(tenant: str) -> Measures:
+            return Measures(cost=prices.rates(tenant, clock()))
+
+        return Gateway(
+            Environment(
+                directory=LiveDirectory(self.policies, self.providers, specs, measures),
+                prices=prices,
+                append=self.runtime.committer.append,
+                subject_reference=self.runtime.keyring.subject_reference,
+                observe=self._observe_attempt,
+                ready=self._require_fresh,
+                default_target=default,
+            ),
+            self.upstream,
+        )
+
+    def _app(self, app_engine: AsyncEngine) -> Litestar:
+        derive = self.runtime.kms.derive
+        services = Services(
+            version=VERSION,
+            clock=clock,
+            bus=self.bus,
+            gateway=self.gateway,
+            authenticate=self._authenticate,
+            principal_of=self._principal_of,
+            session_secret=derive("console-sessions"),
+            idempotency=PostgresIdempotencyStore(self.runtime.app_pool, derive("idempotent-answers")),
+            probes={
+                "database": self._probe_database,
+                "queue": self._probe_queue,
+                "event_log": self._probe_log,
+                "projections": self._probe_projections,
+            },
+            reading=partial(tenant_connection, app_engine),
+            read_barrier=self.reads.barrier,
+            connections=self.providers.connections,
+            list_events=self.runtime.listing,
+            timetable_of=timetable_of,
+            observe_request=self.metrics.observe_request,
+            render_metrics=self.metrics.render,
+            web_dist=destination(),
+        )
+        return create_app(services, lifespan=[self._lifespan])
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: Litestar) -> AsyncIterator[None]:
+        await self.runtime.open(control=True)
+        await self.live.start()
+        await self.reads.waiter.start()
+        await self._register_admin_key()
+        try:
+            yield
+        finally:
+            await self.gateway.aclose()
+            await self.upstream.aclose()
+            await self.reads.waiter.close()
+            await self.live.close()
+            await self._redis.aclose()
+            await self.runtime.close()
+            await asyncio.to_thread(self.local_model.release)
+
+    async def _register_admin_key(self) -> None:
+        key = secret_files.admin_key(self.settings)
+        try:
+            self.keys.authenticate(key, clock())
+        except Unauthenticated:
+            caller = Caller(
+                tenant=DEFAULT_TENANT,
+                actor="system/bootstrap",
+                roles=frozenset({"admin", "platform"}),
+                correlation="start",
+                command_id=uuid4().hex,
+            )
+            await self.bus.dispatch(BootstrapAdminKey(key=key), caller)
+
+    def _authenticate(self, key: str) -> Principal:
+        self._require_fresh()
+        return self.keys.authenticate(key, clock())
+
+    def _principal_of(self, tenant: str, key_id: str) -> Principal:
+        self._require_fresh()
+        return self.keys.principal_of(tenant, key_id, clock())
+
+    def _require_fresh(self) -> None:
+        if not self.live.fresh:
+            raise Unavailable("database", "the event log cannot be reached; nothing is served unmetered", 1.0)
+
+    def _observe_commit(self, commands: int, seconds: float) -> None:
+        self.metrics.observe_append_batch(commands)
+        self.metrics.observe_append(seconds)
+
+    def _observe_attempt(self, _tenant: str, attempt: Attempt) -> None:
+        self.metrics.observe_attempt(attempt.provider, attempt.outcome)
+
+    async def _probe_database(self) -> str:
+        return f"log at position {await self.runtime.log.head()}"
+
+    async def _probe_queue(self) -> None:
+        await self._redis.ping()
+
+    async def _probe_log(self) -> str:
+        self._require_fresh()
+        return f"control state at position {self.live.applied}"
+
+    async def _probe_projections(self) -> str:
+        head = await self.runtime.log.head()
+        if not await self.reads.waiter.caught_up(head, (), 1.5):
+            raise Unavailable("projections", f"read models have not reached position {head}")
+        return f"at position {head}"
+
+
+__all__ = [
+    "Api",
+    "EmbeddedServiceError",
+    "Endpoints",
+    "Process",
+    "Settings",
+    "SettingsError",
+    "WebBuildError",
+    "administration",
+    "build_console",
+    "configure_logging",
+    "diagnose",
+    "load_settings",
+    "migrate",
+    "open_endpoints",
+    "run_api",
+    "run_projector",
+    "run_up",
+    "until_stopped",
+    "upkeep",
+]
