@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from domain.kernel.events import Envelope
 from projections.apply import apply_ops
 from projections.coalesce import BadOp
+from projections.idle import IdleAdvance
 from projections.leases import Lease, advance
 from projections.projection import HandlerFailed, Projection
 from projections.tables import logical_name
@@ -36,7 +37,10 @@ logger = logging.getLogger(__name__)
 class Projector:
     """Writes one generation of one projection; `position` is how far it has come."""
 
-    def __init__(self, projection: Projection, lease: Lease, system: AsyncEngine) -> None:
+    def __init__(
+        self, projection: Projection, lease: Lease, system: AsyncEngine, idle: IdleAdvance | None = None
+    ) -> None:
+        self._idle = idle or IdleAdvance(system)
         self._projection = projection
         self._lease = lease
         self._system = system
@@ -49,6 +53,11 @@ class Projector:
                 upto = batch.upto if until is None else min(batch.upto, until)
                 if upto > self.position:
                     await self.settle([event for event in batch.events if event.position <= upto], upto)
+
+    async def skip(self, upto: int) -> None:
+        """Move on to `upto` over events that are none of this projection's. Raises as `settle` does."""
+        await self._idle.advance(self._lease, self.position, upto)
+        self.position = upto
 
     async def settle(self, events: Sequence[Envelope[Any]], upto: int) -> None:
         """Apply a batch and move on to `upto`; rows and checkpoint commit together.

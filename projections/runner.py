@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.kernel.errors import Conflict
 from projections.feed import Feed
 from projections.generations import Generation, active_generation, generations, install
+from projections.idle import IdleAdvance
 from projections.leases import LEASE_S, RENEW_S, Lease, LostLease, acquire, kept
 from projections.projection import Projection
 from projections.projector import PAGE, Projector
@@ -63,6 +64,7 @@ class Runner:
         self._owner = owner
         self._pace = pace or Pace()
         self._feed = Feed(tail, (name for projection in projections for name in projection.types))
+        self._idle = IdleAdvance(system)
         self.worker = worker_name()
 
     async def run(self) -> None:
@@ -143,12 +145,15 @@ class Runner:
             logger.info("projection %s: the lease passed to another worker or generation", projection.name)
 
     async def _project(self, projection: Projection, lease: Lease) -> None:
-        projector = Projector(projection, lease, self._system)
+        projector = Projector(projection, lease, self._system, self._idle)
         await projector.catch_up(self._tail)
         while True:
             news = await self._feed.next(projector.position, projection.types, self._pace.batch)
             started = time.monotonic()
-            await projector.settle(news.events, news.upto)
+            if news.events:
+                await projector.settle(news.events, news.upto)
+            else:
+                await projector.skip(news.upto)
             if len(news.events) < self._pace.batch:
                 await asyncio.sleep(min(2 * (time.monotonic() - started), self._pace.linger_s))
 

@@ -97,15 +97,21 @@ async def list_requests(
     return RequestPage(items[:limit], _encode_cursor(items[limit - 1]) if more else None)
 
 
-async def usage_events(
+def usage_events(
     connect: OpenConnection, from_: datetime, to: datetime, page: int = EXPORT_PAGE
 ) -> AsyncIterator[UsageEvent]:
-    """Yield the tenant's metered requests started in [from_, to), oldest first.
+    """Iterate over the tenant's metered requests started in [from_, to), oldest first.
 
     `connect` opens a connection in the tenant's scope. What is projected while the export runs is left out.
-    Raises InvalidInput for a bad period.
+    Raises InvalidInput for a bad period, at once.
     """
     cut(from_, to)
+    return _export(connect, from_, to, page)
+
+
+async def _export(
+    connect: OpenConnection, from_: datetime, to: datetime, page: int
+) -> AsyncIterator[UsageEvent]:
     async with connect() as conn:
         upto = (await conn.execute(select(as_of("usage")))).scalar_one()
     query = (

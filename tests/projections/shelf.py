@@ -81,4 +81,4 @@ HANDLERS: dict[type[Event], Any] = {
 }
 
 SHELF = Projection(name="shelf", version=1, tables=(items, totals), handlers=HANDLERS)
-EVENTS = (*HANDLERS, Unrelated)
+EVENTS: tuple[type[Event], ...] = (*HANDLERS, Unrelated)

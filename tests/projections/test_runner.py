@@ -6,6 +6,7 @@ import psycopg
 import pytest
 from sqlalchemy import text
 
+from domain.kernel.events import UnknownEvent
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from projections.generations import active_generation, install
 from projections.leases import Lease, LostLease, acquire
@@ -13,7 +14,7 @@ from projections.parked import list_parked, retry_parked
 from projections.projection import Projection
 from projections.projector import Projector
 from tests.projections.conftest import Engines, Running, reached, until
-from tests.projections.memory_tail import MemoryTail
+from tests.projections.memory_tail import MemoryTail, envelope
 from tests.projections.shelf import (
     HANDLERS,
     SHELF,
@@ -100,6 +101,24 @@ async def test_a_poison_event_is_parked_and_everything_else_goes_on(
     [parked] = await list_parked(engines.system, "shelf")
     assert (parked.position, parked.type, parked.attempts) == (21, "shelf.item_added", 3)
     assert "nobody can digest" not in parked.error
+
+
+async def test_an_undecodable_event_is_parked(engines: Engines, running: Running) -> None:
+    # given a known type whose content does not decode, and a type nobody here knows
+    tail = MemoryTail()
+    tail.append(ItemAdded(item="a"))
+    undecodable = UnknownEvent(problem="ValidationError: Expected `str`, got `int`")
+    tail.envelopes.append(envelope(undecodable, 2, type_name="shelf.item_added"))
+    tail.envelopes.append(envelope(UnknownEvent(), 3, type_name="future.thing_happened"))
+    tail.append(ItemAdded(item="b"))
+    # when
+    async with running(tail, [SHELF]):
+        await reached(engines, "shelf", 4)
+    # then
+    assert [row[1] for row in await engines.rows(ITEMS)] == ["a", "b"]
+    [parked] = await list_parked(engines.system, "shelf")
+    assert parked.position == 2
+    assert "Expected `str`" in parked.error
 
 
 async def test_a_parked_event_is_applied_once_its_handler_is_mended(
