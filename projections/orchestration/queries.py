@@ -6,6 +6,7 @@ from datetime import datetime
 
 import msgspec
 from sqlalchemy import Row, select
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.orchestration.policy import ActivePolicy, Policy
@@ -63,7 +64,7 @@ async def list_model_policies(
     """Return the policy in force of each workspace, by workspace, those after the given one."""
     query = (
         select(model_policies)
-        .distinct(model_policies.c.workspace_id)
+        .ext(distinct_on(model_policies.c.workspace_id))
         .order_by(model_policies.c.workspace_id, model_policies.c.version.desc())
         .limit(limit)
     )
