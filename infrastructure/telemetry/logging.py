@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import logging
 import os
 import sys
@@ -110,7 +111,10 @@ def _frames(trace: TracebackType | None) -> list[str]:
 
 
 def _to_json(event: Any, **_: Any) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+    try:
+        return msgspec.json.encode(event, enc_hook=str).decode()
+    except (UnicodeEncodeError, TypeError):  # half of a surrogate pair, or a key that is no text
+        return json.dumps({str(key): repr(value) for key, value in event.items()})
 
 
 def _writer(path: Path | None) -> Callable[[str], None]:

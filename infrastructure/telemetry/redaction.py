@@ -17,7 +17,7 @@ SECRET_TEXTS = re.compile(
       (?P<scheme>\b(?:bearer|basic|token)\s+)[A-Za-z0-9._~+/=-]{8,}   # an Authorization header's value
     | (?P<url>\b[a-z][a-z0-9+.-]*://[^\s:/@]*:)[^\s@/]+(?=@)           # the password in a URL or DSN
     | (?P<dsn>\bpassword=)(?:'[^']*'|\S+)                              # the password in a keyword DSN
-    | \baios_[a-z0-9]{6,}_[A-Za-z0-9]{16,}                              # this product's keys
+    | \baios_[a-z0-9]{3,}_(?=[A-Za-z0-9_-]*[0-9A-Z])[A-Za-z0-9_-]{16,}  # this product's keys
     | \b(?:sk|rk|pk|whsec|xox[abp]|ghp|dg)[-_][A-Za-z0-9_-]{8,}        # other keys by their usual prefixes
     | \beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]*           # a JSON web token
     """,
