@@ -1,4 +1,4 @@
-"""What every process of the product opens: databases, keyring, event log; embedded ones when none is given."""
+"""What every process of the product opens: databases, keyring, event log; embedded where none is given."""
 
 from __future__ import annotations
 

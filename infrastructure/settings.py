@@ -1,4 +1,4 @@
-"""Reads the environment and `.env` once, at the start; a wrong value names its variable, never its content."""
+"""Reads the environment and `.env` once, at the start; a wrong value names its variable, not its content."""
 
 from __future__ import annotations
 
