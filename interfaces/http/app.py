@@ -14,11 +14,13 @@ from interfaces.http import (
     console,
     health,
     identity,
+    model_health,
     model_policy,
     providers,
     requests,
     session,
     usage,
+    workflows,
 )
 from interfaces.http.authentication import Authentication
 from interfaces.http.docs import openapi_config
@@ -38,8 +40,10 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     identity.router,
     model_policy.router,
     providers.router,
+    model_health.router,
     usage.router,
     requests.router,
+    workflows.router,
     audit.router,
 ]
 

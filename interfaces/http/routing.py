@@ -49,7 +49,7 @@ def failures(*statuses: int) -> dict[int, ResponseSpec]:
 
 def read(path: str, *, roles: Sequence[str], fails: Sequence[int] = (), **options: Any) -> Decorator:
     """Declare a GET for callers with one of the roles; `fails` adds to the statuses every read can answer."""
-    return get(path, **_keyed(roles, (401, 403, 422, 503, *fails), options))
+    return get(path, **_keyed(roles, (*READ_FAILURES, *fails), options))
 
 
 def create(path: str, *, roles: Sequence[str], fails: Sequence[int] = (), **options: Any) -> Decorator:
@@ -72,7 +72,8 @@ def remove(path: str, *, roles: Sequence[str], fails: Sequence[int] = (), **opti
     return delete(path, **_keyed(roles, (*WRITE_FAILURES, *fails), {"status_code": 200, **options}))
 
 
-WRITE_FAILURES: Final = (400, 401, 403, 408, 409, 413, 415, 422, 503)
+READ_FAILURES: Final = (401, 403, 422, 500, 503)
+WRITE_FAILURES: Final = (400, 401, 403, 408, 409, 413, 415, 422, 500, 503)
 
 
 def _keyed(roles: Sequence[str], statuses: Sequence[int], options: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
+from projections.workflows.queries import TimetableOf
 
 
 def services_of(scope: Scope) -> Services:
@@ -51,7 +52,7 @@ class Services:
     or revoked. `session_secret` is 32 bytes, the same on every process. `probes` answer a short detail or
     raise. `reading(tenant)` lends a connection that sees only this tenant's read models; `read_barrier`
     returns when they have what was stored before it was called (bounded). `connections(tenant)` are the
-    providers in use, whose credentials are never shown.
+    providers in use, whose credentials are never shown. `timetable_of` tells when a workflow is due.
     Bodies have at most `largest_body` bytes and `body_timeout_s` to arrive.
     """
 
@@ -68,6 +69,7 @@ class Services:
     read_barrier: Callable[[], Awaitable[None]]
     connections: Callable[[str], Sequence[Connection]]
     list_events: ListEvents
+    timetable_of: TimetableOf
     observe_request: Callable[[str, str, int, float], None]
     render_metrics: Callable[[], tuple[bytes, str]]
     web_dist: Path

@@ -37,11 +37,14 @@ class WebFile(msgspec.Struct, frozen=True):
 
 def find_file(folder: Path, name: str) -> WebFile | None:
     """Return a file below the folder, None when there is no such file or the name leads out of the folder."""
-    root = folder.resolve()
-    path = (root / name.lstrip("/")).resolve()
-    if not path.is_relative_to(root) or not path.is_file():
+    try:
+        root = folder.resolve()
+        path = (root / name.lstrip("/")).resolve()
+        if not path.is_relative_to(root) or not path.is_file():
+            return None
+        found = path.stat()
+    except (OSError, ValueError):  # names that no file can have: too long, or with U+0000
         return None
-    found = path.stat()
     return _load(path, found.st_mtime_ns, found.st_size)
 
 

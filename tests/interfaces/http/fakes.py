@@ -179,6 +179,7 @@ class World:
                 "read_barrier": nothing,
                 "connections": lambda tenant: self.connections,
                 "list_events": self.events,
+                "timetable_of": lambda definition, settings: None,
                 "observe_request": lambda method, route, status, _s: self.observed.append(
                     (method, route, status)
                 ),

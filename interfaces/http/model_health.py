@@ -1,0 +1,59 @@
+"""How each model of each provider fares, judged by the tenant's own traffic."""
+
+from __future__ import annotations
+
+import msgspec
+from litestar import Router
+
+from domain.orchestration.health_events import HealthStatus
+from interfaces.http.pages import Page
+from interfaces.http.request import ApiRequest
+from interfaces.http.routing import USERS, read
+from projections.orchestration import health_queries
+from projections.orchestration.health_queries import HealthTransition
+from projections.usage.attempts import recent_attempts
+
+
+class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
+    """The health of one model. `requests`, `error_rate` and latencies are of the last `window_s` seconds.
+
+    Latencies are milliseconds of successful attempts; null where there was nothing to measure.
+    """
+
+    provider: str
+    model: str
+    status: HealthStatus
+    reason: str
+    window_s: int
+    requests: int
+    error_rate: float | None
+    avg_latency_ms: float | None
+    p50: float | None
+    p95: float | None
+    last_transition: HealthTransition | None
+
+    @classmethod
+    def of(cls, view: health_queries.ModelHealthView) -> ModelHealth:
+        """Return the view under the names that the API has for it."""
+        fields = msgspec.structs.asdict(view)
+        return cls(p50=fields.pop("p50_latency_ms"), p95=fields.pop("p95_latency_ms"), **fields)
+
+
+@read("/model-health", roles=USERS, summary="Tell how models fare", operation_id="getModelHealth")
+async def get_model_health(request: ApiRequest) -> Page[ModelHealth]:
+    """Judge every model that is configured, was used of late, or whose health ever changed."""
+    services, tenant = request.services, request.caller.tenant
+    configured = [
+        (connection.name, model.name)
+        for connection in services.connections(tenant)
+        for model in connection.models
+    ]
+    await services.read_barrier()
+    async with request.reading() as conn:
+        found = await health_queries.model_health(
+            conn, tenant, now=services.clock(), attempts=recent_attempts, configured=configured
+        )
+    return Page([ModelHealth.of(view) for view in found])
+
+
+router = Router("/", route_handlers=[get_model_health], tags=["orchestration"])
