@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from domain.kernel.events import EventRegistry
+from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
-from domain.orchestration import events as orchestration
-from domain.tenancy import events as tenancy
+from domain.orchestration.events import EVENTS as ORCHESTRATION
+from domain.tenancy.events import EVENTS as TENANCY
+from domain.workflows.events import EVENTS as WORKFLOWS
+
+KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 
 
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    registry.register((RequestRecorded,))
-    registry.register(tenancy.EVENTS)
-    registry.register(orchestration.EVENTS)
+    for classes in (KERNEL, TENANCY, ORCHESTRATION, WORKFLOWS):
+        registry.register(classes)
     return registry
