@@ -6,6 +6,7 @@ user dies, even by SIGKILL. Once the keeper gets that lock alone, it stops the s
 itself is killed, the kernel sends the server its stop signal (Linux).
 """
 
+import contextlib
 import ctypes
 import fcntl
 import json
@@ -37,6 +38,7 @@ def main() -> int:
     _answer(record, 0)
     if _wait_until_unused(server, users, wake):
         _stop(server, orders["stop_signals"], wake)
+    _remove_if_empty(orders["borrowed_directory"])
     return 0
 
 
@@ -45,6 +47,12 @@ def _answer(message: dict[str, Any], code: int) -> int:
     sys.stdout.flush()
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     return code
+
+
+def _remove_if_empty(directory: str | None) -> None:
+    if directory is not None:
+        with contextlib.suppress(OSError):
+            Path(directory).rmdir()
 
 
 def _wake_on_signals() -> int:

@@ -35,6 +35,7 @@ class KeptServer:
         self.directory, self.name, self.account, self.log, self.say = directory, name, account, log, say
         self._users: FileLock | None = None
         self._keeper: subprocess.Popen[str] | None = None
+        self._stops = 0
 
     @property
     def mark(self) -> str:
@@ -82,36 +83,40 @@ class KeptServer:
         `prepare` runs when no process of the server lives and may touch its files. Raises ServiceStartError
         when the server ends, ServiceStillStarting when it lives but is not ready after `timeout` seconds.
         """
-        began = time.monotonic()
+        began, stops = time.monotonic(), self._stops
         self.hold(timeout)
         with (
             exclusive(self.directory / "start.lock", timeout),
             FileLock(self.directory / "life.lock") as life,
         ):
             while not self._claim(life):
-                if self._wait(ready, began, timeout):
+                if self._wait(ready, began, timeout, stops):
                     return
+            self._refuse_when_stopped(stops)
             self._keeper = start_keeper(prepare(), self.directory, self.mark, self.log, life.fd)
-            if not self._wait(ready, began, timeout):
+            if not self._wait(ready, began, timeout, stops):
                 raise ServiceStartError(f"{self.name} ended while it started:\n{log_tail(self.log)}")
 
     def stop(self, timeout: float) -> None:
-        """End the server and every process of it, whoever uses it; by force after `timeout` seconds."""
+        """End the server and every process of it, whoever uses it; by force after `timeout` seconds.
+
+        A `run` under way in another thread gives up; another process that is starting the server is waited
+        for no longer than half the time.
+        """
         deadline = time.monotonic() + timeout
-        with (
-            exclusive(self.directory / "start.lock", timeout),
-            FileLock(self.directory / "life.lock") as life,
-        ):
+        self._stops += 1
+        with FileLock(self.directory / "start.lock") as start, FileLock(self.directory / "life.lock") as life:
+            self._await_lock(start, deadline - timeout / 2)
             keeper = self.record().get("keeper")
             if keeper and process_table.is_marked(keeper, self.mark, os.geteuid()):
                 process_table.send(keeper, signal.SIGTERM)
-                self._await_end(life, deadline)
+                self._await_lock(life, deadline)
             self._clear()
             self._reap(1.0)
         self.release()
 
-    def _await_end(self, life: FileLock, deadline: float) -> None:
-        while not life.try_take() and time.monotonic() < deadline:
+    def _await_lock(self, lock: FileLock, deadline: float) -> None:
+        while not lock.try_take() and time.monotonic() < deadline:
             time.sleep(_POLL_SECONDS)
 
     def _claim(self, life: FileLock) -> bool:
@@ -129,10 +134,15 @@ class KeptServer:
         for uid in {self.account.uid, os.geteuid()}:
             process_table.end(self.mark, uid, signal.SIGKILL, 10.0)
 
-    def _wait(self, ready: Callable[[], bool], began: float, timeout: float) -> bool:
+    def _refuse_when_stopped(self, stops: int) -> None:
+        if self._stops != stops:
+            raise ServiceStartError(f"{self.name} was stopped while it was starting")
+
+    def _wait(self, ready: Callable[[], bool], began: float, timeout: float, stops: int) -> bool:
         """True when ready, False when the server died meanwhile."""
         said = began
         while not ready():
+            self._refuse_when_stopped(stops)
             if self.pid is None:
                 return False
             now = time.monotonic()

@@ -23,7 +23,7 @@ class Launch:
 
     `stop_signals` are (signal, seconds of patience) in the order in which they are tried. `facts` are kept in
     the record for processes that find the server running. `executable_fd` is handed down to the server and
-    closed here.
+    closed here. `borrowed_directory` (a socket's) is removed when the server has left it empty.
     """
 
     argv: list[str]
@@ -35,6 +35,7 @@ class Launch:
     env: dict[str, str] = field(default_factory=dict)
     input: str = ""
     executable_fd: int | None = None
+    borrowed_directory: Path | None = None
 
 
 def start_keeper(
@@ -86,6 +87,7 @@ def _orders(launch: Launch, own_directory: Path, fds: list[int]) -> dict[str, An
         "uid": launch.account.uid,
         "gid": launch.account.gid,
         "facts": launch.facts,
+        "borrowed_directory": str(launch.borrowed_directory) if launch.borrowed_directory else None,
         "stop_signals": launch.stop_signals,
         "record": str(own_directory / "server.json"),
         "users_lock": str(own_directory / "users.lock"),

@@ -49,9 +49,9 @@ class LocalModel:
         say: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Serve the GGUF file `model` (default: the packaged one) on `threads` (default: cores minus one)."""
-        private_directory(data_dir)
-        home = private_directory(data_dir.resolve() / "local-model")
-        logs = private_directory(data_dir.resolve() / "logs")
+        data_dir = private_directory(data_dir.resolve())
+        home = private_directory(data_dir / "local-model")
+        logs = private_directory(data_dir / "logs")
         self._model, self._threads = model, threads
         self._account = Account(os.geteuid(), os.getegid())
         self._server = KeptServer(home, self.name, self._account, logs / "local-model.log", say)

@@ -43,8 +43,9 @@ def _verify(path: Path, owner: int) -> None:
     if not stat.S_ISDIR(found.st_mode):
         raise PrivatePathError(f"{path} is not a directory (links are not followed); remove it")
     if found.st_uid != owner:
+        message = f"{path} belongs to uid {found.st_uid}, not to uid {owner}"
         raise PrivatePathError(
-            f"{path} belongs to uid {found.st_uid}, not to uid {owner}; remove or chown it"
+            f"{message}; start as that user, or set AIOS_DATA_DIR to a directory of your own"
         )
     if stat.S_IMODE(found.st_mode) != 0o700:
         path.chmod(0o700)

@@ -44,14 +44,14 @@ class EmbeddedPostgres:
 
         `settings` go on top of our own; they apply when this process is the one that starts the server.
         """
-        private_directory(data_dir)
-        home = private_directory(data_dir.resolve() / "postgres")
+        data_dir = private_directory(data_dir.resolve())
+        home = private_directory(data_dir / "postgres")
         self._data = home / "data"
         self._account = server_account(self._data)
         self._tcp_port = tcp_port
         self._settings = dict(settings or {})
         self._say = say
-        logs = private_directory(data_dir.resolve() / "logs")
+        logs = private_directory(data_dir / "logs")
         self._server = KeptServer(home, self.name, self._account, logs / "postgres.log", say)
 
     @property
@@ -121,6 +121,7 @@ class EmbeddedPostgres:
             directory=self._data,
             account=account,
             stop_signals=_STOP,
+            borrowed_directory=sockets if sockets != self._data else None,
             facts={"sockets": str(sockets), "port": port, "tcp_port": self._tcp_port},
         )
 

@@ -53,11 +53,11 @@ class EmbeddedValkey:
 
     def __init__(self, data_dir: Path, *, say: Callable[[str], None] = lambda _line: None) -> None:
         """Keep everything in `data_dir`/valkey; `say` hears of progress."""
-        private_directory(data_dir)
-        home = private_directory(data_dir.resolve() / "valkey")
+        data_dir = private_directory(data_dir.resolve())
+        home = private_directory(data_dir / "valkey")
         self._account = server_account(home / "data")
         self._data = private_directory(home / "data", self._account.uid)
-        logs = private_directory(data_dir.resolve() / "logs")
+        logs = private_directory(data_dir / "logs")
         self._server = KeptServer(home, self.name, self._account, logs / "valkey.log", say)
 
     @property
@@ -112,6 +112,7 @@ class EmbeddedValkey:
             directory=self._data,
             account=self._account,
             stop_signals=_STOP,
+            borrowed_directory=sockets if sockets != self._data else None,
             facts={"socket": str(sockets / _SOCKET)},
             input=(
                 f'{_SETTINGS}unixsocket "{named}"\nrequirepass {self._password()}\n'

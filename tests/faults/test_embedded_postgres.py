@@ -3,11 +3,14 @@
 import os
 import signal
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
 import pytest
 
+from infrastructure.embedded.errors import EmbeddedServiceError, ServiceStartError, ServiceStillStarting
+from infrastructure.embedded.locks import FileLock
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from tests.infrastructure.embedded.conftest import SMALL
 from tests.infrastructure.embedded.processes_alive import eventually, marked_processes
@@ -31,6 +34,11 @@ def kept_rows(dsn: str) -> int:
         row = connection.execute("SELECT count(*) FROM kept").fetchone()
     assert row is not None
     return int(row[0])
+
+
+def is_held(path: Path) -> bool:
+    with FileLock(path) as lock:
+        return not lock.try_take()
 
 
 def make_table(dsn: str) -> None:
@@ -122,6 +130,50 @@ def test_a_killed_keeper_takes_the_server_with_it_and_both_come_back(server):
     assert eventually(lambda: not server.status())
 
     assert kept_rows(server.ensure_running().owner_dsn) == 1000
+
+
+def test_a_server_that_hangs_is_reported_while_waiting_and_can_still_be_stopped(
+    server, data_dir, monkeypatch
+):
+    monkeypatch.setattr("infrastructure.embedded.kept_server._SAY_EVERY_SECONDS", 0.3)
+    server.ensure_running()
+    hung = server.pid
+    said: list[str] = []
+    os.kill(hung, signal.SIGSTOP)
+    impatient = EmbeddedPostgres(data_dir, settings=SMALL, say=said.append)
+
+    with pytest.raises(ServiceStillStarting, match="alive but not ready") as caught:
+        impatient.ensure_running(timeout=3)
+
+    assert caught.value.seconds >= 3
+    assert "still starting" in said[0]
+    impatient.stop(timeout=2)
+    assert marked_processes(server._server.mark) == []
+    with psycopg.connect(server.ensure_running().app_dsn) as app:
+        assert app.execute("SELECT 1").fetchone() == (1,)
+
+
+def test_a_stop_ends_a_start_that_is_still_waiting(server, data_dir):
+    server.ensure_running()
+    os.kill(server.pid, signal.SIGSTOP)
+    with ThreadPoolExecutor(1) as threads:
+        waiting = threads.submit(server.ensure_running)
+        assert eventually(lambda: is_held(data_dir / "postgres" / "start.lock"))
+
+        server.stop(timeout=4)
+
+        with pytest.raises(EmbeddedServiceError):
+            waiting.result(timeout=30)
+    assert not server.status()
+
+
+def test_lost_passwords_are_reported_with_the_cure(server, data_dir):
+    server.ensure_running()
+    server.stop()
+    (data_dir / "postgres" / "credentials.json").unlink()
+
+    with pytest.raises(ServiceStartError, match=r"credentials\.json is missing.*restore it"):
+        server.ensure_running()
 
 
 def test_many_first_starts_at_once_give_one_server(data_dir):

@@ -104,7 +104,7 @@ def test_a_long_data_path_gets_a_private_socket_elsewhere(make_postgres, tmp_pat
     with psycopg.connect(endpoint.app_dsn) as app:
         assert app.execute("SELECT 1").fetchone() == (1,)
     server.stop()
-    found.parent.rmdir()
+    assert not found.parent.exists()
 
 
 def test_stop_leaves_no_process(make_postgres):
