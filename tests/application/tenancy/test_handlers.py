@@ -20,7 +20,7 @@ from domain.kernel.errors import (
     NotFound,
     Unauthenticated,
 )
-from infrastructure.key_seeds import HmacSecretSource
+from infrastructure.secret_files import DerivedSecrets
 from projections.tenancy.live import KeyDirectory
 from tests.application.office import START, Office
 
@@ -30,7 +30,7 @@ OPERATOR = BootstrapAdminKey(key="correct-horse-battery")
 
 @pytest.fixture
 def office() -> Office:
-    return Office(bind(HANDLERS, TenancyPorts(secrets=HmacSecretSource(b"s" * 32))))
+    return Office(bind(HANDLERS, TenancyPorts(secrets=DerivedSecrets(b"s" * 32))))
 
 
 def directory(office: Office) -> KeyDirectory:
@@ -96,7 +96,11 @@ async def test_a_key_does_what_it_was_made_for(office: Office):
     await founded(office)
     made = await office.send(CreateKey(name="CI", roles=("service",), workspace_id="team"))
     principal = directory(office).authenticate(made.key, office.now)
-    assert (principal.roles, principal.workspace, principal.key_id) == (frozenset({"service"}), "team", made.key_id)
+    assert (principal.roles, principal.workspace, principal.key_id) == (
+        frozenset({"service"}),
+        "team",
+        made.key_id,
+    )
     assert made.key.startswith(made.prefix + "_")
 
 
