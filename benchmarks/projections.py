@@ -52,18 +52,6 @@ def request_event(number: int, random: Random) -> RequestRecorded:
     duration = int(random.lognormvariate(6.8, 0.7))
     usage = TokenCounts(input=random.randrange(50, 4000), cached_input=0, output=random.randrange(1, 900))
     cost = usage.total * 3
-    attempt = Attempt(
-        provider=provider,
-        model=model,
-        outcome="ok",
-        started_ms=1,
-        duration_ms=duration,
-        status=200,
-        usage=usage,
-        usage_source="provider",
-        cost_micros=cost,
-        price_version="genai-prices-0.2.3",
-    )
     user = number % 200
     return RequestRecorded(
         request_id=f"req_{number:016x}",
@@ -75,14 +63,8 @@ def request_event(number: int, random: Random) -> RequestRecorded:
         duration_ms=duration,
         outcome="succeeded",
         status=200,
-        decision=Decision(
-            requested_model="auto",
-            policy=f"workspace-{number % 5}@3",
-            rule="1",
-            targets=(f"{provider}/{model}",),
-            why="segment matched",
-        ),
-        attempts=(attempt,),
+        decision=Decision(requested_model="auto", rule="1", targets=(f"{provider}/{model}",), why="segment"),
+        attempts=(one_attempt(provider, model, duration, usage, cost),),
         segment=("gold", "silver", None)[number % 3],
         provider=provider,
         model=model,
@@ -91,6 +73,22 @@ def request_event(number: int, random: Random) -> RequestRecorded:
         cost_micros=cost,
         subject=f"subject-{user}",
         user=f"user-{user}@example.com",
+    )
+
+
+def one_attempt(provider: str, model: str, duration: int, usage: TokenCounts, cost: int) -> Attempt:
+    """Return the only attempt of a request that succeeded at once."""
+    return Attempt(
+        provider=provider,
+        model=model,
+        outcome="ok",
+        started_ms=1,
+        duration_ms=duration,
+        status=200,
+        usage=usage,
+        usage_source="provider",
+        cost_micros=cost,
+        price_version="genai-prices-0.2.3",
     )
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from operator import add, itemgetter
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from sqlalchemy import Table
@@ -49,7 +49,10 @@ class Run:
         if self.shape.kind is not Add:
             return list(self.rows.values())
         names = self.shape.address + self.shape.written
-        return [dict(zip(names, key + sums, strict=True)) for key, sums in self.rows.items()]
+        return [
+            dict(zip(names, (*key, *map(sum, zip(*added, strict=True))), strict=True))
+            for key, added in self.rows.items()
+        ]
 
 
 class Address(NamedTuple):
@@ -123,11 +126,11 @@ def _delete(rows: dict[Any, Any], op: Delete, keys: Sequence[Any]) -> None:
 def _add(rows: dict[Any, Any], op: Add, keys: Sequence[Any]) -> None:
     amounts = tuple(op.amounts.values())
     for key in keys:
-        sums = rows.get(key)
-        if sums is not None:
-            rows[key] = tuple(map(add, sums, amounts))
+        added = rows.get(key)
+        if added is not None:
+            added.append(amounts)
         elif len(key) == len(op.table.primary_key):
-            rows[key] = amounts
+            rows[key] = [amounts]
         else:
             raise BadOp(f"{op.table.name}: a key of {len(key)} values does not name a row")
 

@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import partial
 
 import pytest
+from msgspec.structs import replace
 
 from domain.kernel.errors import InvalidInput
 from domain.kernel.request_record import Attempt, Decision, TokenCounts
@@ -21,45 +22,38 @@ async def world(engines: Engines) -> UsageWorld:
     return await UsageWorld.open(engines)
 
 
+USAGE = TokenCounts(input=12, cached_input=0, output=3)
+FAILED = Attempt(provider="openai", model="gpt-5", outcome="status", status=503, started_ms=1, duration_ms=40)
+ANSWERED = Attempt(
+    provider="anthropic",
+    model="claude",
+    outcome="ok",
+    status=200,
+    started_ms=41,
+    duration_ms=900,
+    usage=USAGE,
+    usage_source="provider",
+    cost_micros=1250,
+    price_version="p7",
+)
+DECISION = Decision(
+    requested_model="auto", policy="default@3", rule="1", targets=("openai/gpt-5", "anthropic/c")
+)
+
+
 async def test_a_record_holds_the_decision_and_every_attempt(world: UsageWorld) -> None:
     # given a request that fell back
-    failed = Attempt(
-        provider="openai", model="gpt-5", outcome="status", status=503, started_ms=1, duration_ms=40
+    attempts = (FAILED, ANSWERED)
+    fell_back = request(
+        request_id="req_x", decision=DECISION, attempts=attempts, usage=USAGE, cost_micros=1250
     )
-    usage = TokenCounts(input=12, cached_input=0, output=3)
-    answered = Attempt(
-        provider="anthropic",
-        model="claude",
-        outcome="ok",
-        status=200,
-        started_ms=41,
-        duration_ms=900,
-        usage=usage,
-        usage_source="provider",
-        cost_micros=1250,
-        price_version="p7",
-    )
-    decision = Decision(
-        requested_model="auto", policy="default@3", rule="1", targets=("openai/gpt-5", "anthropic/claude")
-    )
-    await world.record(
-        request(
-            request_id="req_x",
-            decision=decision,
-            attempts=(failed, answered),
-            usage=usage,
-            cost_micros=1250,
-            subject="s1",
-            user="ann@example.com",
-            prompt="what is it",
-        )
-    )
+    await world.record(replace(fell_back, subject="s1", user="ann@example.com", prompt="what is it"))
     # when
     async with world.tenant() as conn:
         record = await request_record(conn, "req_x")
     # then
     assert record
-    assert record.decision == decision
+    assert record.decision == DECISION
     assert [(a.provider, a.outcome, a.usage and a.usage.total_tokens) for a in record.attempts] == [
         ("openai", "status", None),
         ("anthropic", "ok", 15),
