@@ -21,7 +21,6 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
 import psycopg
 import uvloop
@@ -46,24 +45,25 @@ class AppendLoad:
 
     def __init__(self, store: EventStore) -> None:
         self._store = store
-        self.batches: list[int] = []
+        self._run = 0
 
     async def run(self, seconds: float) -> float:
         """Return events a second."""
+        self._run += 1
         end = time.perf_counter() + seconds
         counts = await asyncio.gather(*(self._writer(n, end) for n in range(IN_FLIGHT)))
         return sum(counts) / seconds
 
     async def _writer(self, number: int, end: float) -> int:
         done = 0
-        stream = f"bench/note/{uuid4().hex}"
+        stream = f"bench/note/{self._run}-{number}"
         text = "x" * 120
         while time.perf_counter() < end:
             event = PersonNoted(subject=f"subject-{number % 50}", text=text)
             await self._store.log.append(
                 AppendRequest(
                     tenant="bench",
-                    command_id=f"{stream}-{done}",
+                    command_id=f"{self._run:04x}-{number:04x}-{done:016x}",
                     events=(NewEvent(stream, event, done),),
                     correlation="req_0123456789abcdef",
                     actor="key/bench",
@@ -101,10 +101,10 @@ def raw_row(data: bytes) -> tuple[bytes, bytes]:
     def value(raw: bytes) -> bytes:
         return struct.pack(">i", len(raw)) + raw
 
-    texts = [b"bench", b"bench/note/" + b"0" * 32]
+    texts = [b"bench", b"bench/note/1-100"]
     rest = b"".join(map(value, texts)) + value(struct.pack(">q", 1)) + value(b"test.person_noted")
     rest += value(struct.pack(">h", 1)) + value(struct.pack(">q", 0))
-    rest += b"".join(map(value, [b"c" * 46, b"req_0123456789abcdef", b"key/bench", data]))
+    rest += b"".join(map(value, [b"c" * 26, b"req_0123456789abcdef", b"key/bench", data]))
     rest += value(struct.pack(">iiIii", 1, 0, 25, 1, 1) + value(b"k_" + b"0" * 16)) + value(b"h" * 32) * 2
     return struct.pack(">hi", 14, 8), rest
 

@@ -54,5 +54,6 @@ def personal_fields(event_type: type) -> Mapping[str, Personal]:
 def key_scope(event: Any, mark: Personal, record_id: str) -> tuple[str, str]:
     """Return (subject, category) whose data key seals a field of `event` marked with `mark`."""
     subject = getattr(event, mark.subject) if mark.subject else None
-    category = mark.category[1:] if mark.category.startswith("=") else getattr(event, mark.category)
+    category = mark.category
+    category = category[1:] if category[0] == "=" else getattr(event, category)
     return (str(subject) if subject else f"record:{record_id}", str(category))

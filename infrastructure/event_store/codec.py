@@ -62,25 +62,22 @@ class StoredRow(msgspec.Struct, frozen=True):
 
 
 COLUMNS = ", ".join(StoredRow.__struct_fields__)
+_encode = msgspec.json.Encoder().encode
 
 
 def encode(event: Event, tenant: str, record_id: str, at: datetime) -> Encoded:
     """Encode an event; `record_id` is the subject of personal fields whose class names no other."""
     marks = personal_fields(type(event))
-    present = [name for name in marks if getattr(event, name) is not None]
+    present = [name for name in marks if getattr(event, name) is not None] if marks else None
     if not present:
-        return Encoded(event.TYPE, event.SCHEMA_VERSION, msgspec.json.encode(event))
+        return Encoded(event.TYPE, event.SCHEMA_VERSION, _encode(event))
     bucket = f"{at.year}-{at.month:02d}"
-    personal = tuple(
-        (
-            name,
-            msgspec.json.encode(getattr(event, name)),
-            Scope(tenant, *key_scope(event, marks[name], record_id), bucket),
-        )
-        for name in present
-    )
+    personal = []
+    for name in present:
+        subject, category = key_scope(event, marks[name], record_id)
+        personal.append((name, _encode(getattr(event, name)), Scope(tenant, subject, category, bucket)))
     bare = msgspec.structs.replace(event, **dict.fromkeys(present))
-    return Encoded(event.TYPE, event.SCHEMA_VERSION, msgspec.json.encode(bare), personal)
+    return Encoded(event.TYPE, event.SCHEMA_VERSION, _encode(bare), tuple(personal))
 
 
 def seal(encoded: Encoded, stream_id: str, version: int, key_of: SealingKey) -> tuple[bytes, list[str]]:
@@ -88,14 +85,16 @@ def seal(encoded: Encoded, stream_id: str, version: int, key_of: SealingKey) -> 
     if not encoded.personal:
         return encoded.body, []
     sealed: dict[str, Sealed] = {}
+    kids: list[str] = []
     for name, plain, scope in encoded.personal:
         key = key_of(scope)
-        nonce = os.urandom(12)
-        context = _context(scope.tenant, stream_id, version, encoded.type, name, key.kid)
-        sealed[name] = Sealed(key.kid, nonce, key.aead.encrypt(nonce, plain, context))
-    tail = msgspec.json.encode({"$sealed": sealed})
-    joint = b"," if len(encoded.body) > len(b"{}") else b""
-    return encoded.body[:-1] + joint + tail[1:], sorted({s.kid for s in sealed.values()})
+        kid, nonce = key.kid, os.urandom(12)
+        context = _context(scope.tenant, stream_id, version, encoded.type, name, kid)
+        sealed[name] = Sealed(kid, nonce, key.aead.encrypt(nonce, plain, context))
+        if kid not in kids:
+            kids.append(kid)
+    joint = b',"$sealed":' if len(encoded.body) > len(b"{}") else b'"$sealed":'
+    return b"".join((encoded.body[:-1], joint, _encode(sealed), b"}")), kids
 
 
 def decode(row: StoredRow, registry: EventRegistry, key_of: OpeningKey) -> Envelope[Any]:
