@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from functools import partial
 
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.kernel.errors import Conflict
@@ -21,7 +22,7 @@ from projections.generations import Generation, active_generation, generations, 
 from projections.idle import IdleAdvance
 from projections.leases import LEASE_S, RENEW_S, Lease, LostLease, acquire, kept
 from projections.projection import Projection
-from projections.projector import PAGE, Projector
+from projections.projector import PAGE, Projector, describe
 from projections.rebuild import rebuild, sweep
 from projections.tail import Tail
 
@@ -94,14 +95,16 @@ class Runner:
             started = time.monotonic()
             try:
                 await step()
-            except Exception as error:
-                if time.monotonic() - started > 10 * self._pace.longest_backoff_s:
-                    pause = 0.2
-                logger.exception("projection runner: %s failed: %s", what, type(error).__name__)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, self._pace.longest_backoff_s)
+            except DBAPIError as error:  # its own message shows parameters, which may be personal data
+                logger.warning("projection runner: %s failed: %s", what, describe(error))
+            except Exception:
+                logger.exception("projection runner: %s failed", what)
             else:
                 return
+            if time.monotonic() - started > 10 * self._pace.longest_backoff_s:
+                pause = 0.2
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, self._pace.longest_backoff_s)
 
     async def _serve(self, projection: Projection) -> None:
         async with self._system.connect() as conn:
