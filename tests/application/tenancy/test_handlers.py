@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 
 import msgspec
 import pytest
 
 from application.binding import bind
+from application.ports import Appended, AppendRequest
 from application.tenancy.commands import BootstrapAdminKey, CreateKey, CreateTenant, RevokeKey
 from application.tenancy.handlers import HANDLERS
 from application.tenancy.ports import TenancyPorts
@@ -20,9 +22,11 @@ from domain.kernel.errors import (
     NotFound,
     Unauthenticated,
 )
+from domain.tenancy.events import ApiKeyCreated
 from infrastructure.secret_files import DerivedSecrets
 from projections.tenancy.live import KeyDirectory
 from tests.application.office import START, Office
+from tests.fakes.event_log import InMemoryEventLog
 
 ACME = CreateTenant(tenant_id="acme", name="Acme")
 OPERATOR = BootstrapAdminKey(key="correct-horse-battery")
@@ -152,6 +156,26 @@ async def test_the_last_administrator_cannot_be_revoked(office: Office):
         await office.send(RevokeKey(key_id=first))
     await office.send(CreateKey(name="second", roles=("admin",)))
     await office.send(RevokeKey(key_id=first))
+
+
+class Unhurried(InMemoryEventLog):
+    """A log whose appends let other commands come in between, as a database does."""
+
+    async def append(self, request: AppendRequest) -> Appended:
+        await asyncio.sleep(0)
+        return await super().append(request)
+
+
+async def test_two_administrators_revoked_at_once_leave_one():
+    office = Office(bind(HANDLERS, TenancyPorts(secrets=DerivedSecrets(b"s" * 32))), Unhurried())
+    await founded(office)
+    await office.send(CreateKey(name="second", roles=("admin",)))
+    key_ids = [e.event.key_id for e in office.events if isinstance(e.event, ApiKeyCreated)]
+    answers = await asyncio.gather(
+        *(office.send(RevokeKey(key_id=key_id)) for key_id in key_ids), return_exceptions=True
+    )
+    assert sorted(type(answer).__name__ for answer in answers) == ["Conflict", "KeyStopped"]
+    assert [e.type for e in office.events].count("tenancy.api_key_revoked") == 1
 
 
 async def test_an_administrator_that_expired_does_not_count(office: Office):
