@@ -191,6 +191,7 @@ class Api:
                 observe=self._observe_attempt,
                 ready=self._require_fresh,
                 default_target=default,
+                default_temperature=self.settings.ai_temperature,
             ),
             self.upstream,
         )

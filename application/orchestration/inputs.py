@@ -50,6 +50,7 @@ class RuleInput(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     fallback: Annotated[tuple[Name, ...], Meta(max_length=policy_limits.MOST_FALLBACKS)] = ()
     latency_budget_ms: Milliseconds | None = None
     attempt_timeout_ms: Milliseconds | None = None
+    idle_timeout_ms: Milliseconds | None = None
     max_tokens: Tokens | None = None
     experiment: ExperimentInput | None = None
 

@@ -49,7 +49,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Where requests of one segment go; segment `*` or `default` takes what no other rule matches.
 
     `fallback` names models of the rule's provider, or `provider/model`. `latency_budget_ms` counts to the
-    first content of a stream and to completion otherwise; `attempt_timeout_ms` bounds each attempt.
+    first content of a stream and to completion otherwise; `attempt_timeout_ms` bounds each attempt up
+    to there, `idle_timeout_ms` each silence of a stream after it.
     """
 
     segment: str
@@ -58,6 +59,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     fallback: tuple[str, ...] = ()
     latency_budget_ms: int | None = None
     attempt_timeout_ms: int | None = None
+    idle_timeout_ms: int | None = None
     max_tokens: int | None = None
     experiment: Experiment | None = None
 

@@ -59,6 +59,7 @@ def _rule_errors(rule: Rule, at: str) -> Errors:
     for field, value, most in (
         ("latency_budget_ms", rule.latency_budget_ms, LONGEST_BUDGET_MS),
         ("attempt_timeout_ms", rule.attempt_timeout_ms, LONGEST_BUDGET_MS),
+        ("idle_timeout_ms", rule.idle_timeout_ms, LONGEST_BUDGET_MS),
         ("max_tokens", rule.max_tokens, MOST_TOKENS),
     ):
         if value is not None and not 1 <= value <= most:

@@ -56,6 +56,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     decision: Decision
     targets: tuple[Target, ...]
     attempt_timeout_ms: int | None = None
+    idle_timeout_ms: int | None = None
     max_tokens: int | None = None
     best_effort: bool = False
     record_content: bool = False
@@ -110,6 +111,7 @@ def decide(
         decision=_decision(active, rule, request, choice, targets, skipped),
         targets=targets,
         attempt_timeout_ms=rule.attempt_timeout_ms if rule else None,
+        idle_timeout_ms=rule.idle_timeout_ms if rule else None,
         max_tokens=rule.max_tokens if rule else None,
         best_effort=policy.on_budget_exhausted == "best_effort",
         record_content=policy.record_content,

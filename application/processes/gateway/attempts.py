@@ -8,11 +8,12 @@ from typing import TypeVar
 
 from application.orchestration.dialects.errors import is_context_length_error
 from application.orchestration.dialects.model import Untranslatable
-from application.orchestration.dialects.outgoing import prepare
+from application.orchestration.dialects.outgoing import PreparedRequest, prepare
 from application.orchestration.upstream import FailureKind, ProviderSpec, UpstreamCall, UpstreamFailure
-from application.processes.gateway import refusals
+from application.processes.gateway import defaults, refusals
 from application.processes.gateway.call import Environment
 from application.processes.gateway.trace import Trace
+from domain.kernel.errors import Unavailable
 from domain.orchestration.catalogue import Target
 from domain.orchestration.failures import FailureClass, Verdict, classify, larger_than
 
@@ -20,6 +21,8 @@ T = TypeVar("T")
 Run = Callable[[ProviderSpec, UpstreamCall], Awaitable[T]]
 WITHOUT_BUDGET_S = 600.0
 FIRST_CONTENT_WITHOUT_BUDGET_S = 120.0
+IDLE_WITHOUT_RULE_S = 60.0
+TIMER_SLACK_S = 0.01  # the event loop's timers may fire this much before their time
 
 
 class Attempts:
@@ -30,7 +33,7 @@ class Attempts:
         self._trace = trace
         self._left: list[Target] = list(trace.route.targets)
         self._last: UpstreamFailure | None = None
-        self._refused: Untranslatable | None = None
+        self._refused: Untranslatable | Unavailable | None = None
 
     async def run(self, run: Run[T]) -> T:
         """Return what `run` makes of the first target that answers.
@@ -50,24 +53,16 @@ class Attempts:
 
     async def _try(self, target: Target, run: Run[T]) -> T | None:
         trace = self._trace
-        spec = self._env.directory.provider(trace.call.caller.tenant, target.provider)
+        request = defaults.completed(trace.call.request, trace.route, self._env)
         try:
-            prepared = prepare(
-                trace.call.request, spec.dialect, target.model, max_tokens=trace.route.max_tokens
-            )
-        except Untranslatable as error:
+            spec = self._env.directory.provider(trace.call.caller.tenant, target.provider)
+            prepared = prepare(request, spec.dialect, target.model, max_tokens=trace.route.max_tokens)
+        except (Untranslatable, Unavailable) as error:
             self._refused = self._refused or error
+            trace.pass_over("untranslatable" if isinstance(error, Untranslatable) else "removed")
             return None
-        same_dialect = spec.dialect == trace.call.request.dialect
-        forwarded = trace.call.forwarded if same_dialect else {}
         for retry in (False, True):
-            call = UpstreamCall(
-                path=prepared.path,
-                body=prepared.body,
-                deadline=self._deadline(),
-                stream=trace.call.request.stream,
-                headers={**forwarded, **prepared.headers},
-            )
+            call = self._call(prepared, spec)
             trace.begin(target, spec)
             try:
                 return await run(spec, call)
@@ -79,6 +74,18 @@ class Attempts:
                 self._follow(verdict, failure, target, spec)
                 return None
         return None
+
+    def _call(self, prepared: PreparedRequest, spec: ProviderSpec) -> UpstreamCall:
+        request, idle_ms = self._trace.call.request, self._trace.route.idle_timeout_ms
+        forwarded = self._trace.call.forwarded if spec.dialect == request.dialect else {}
+        return UpstreamCall(
+            path=prepared.path,
+            body=prepared.body,
+            deadline=self._deadline(),
+            stream=request.stream,
+            headers={**forwarded, **prepared.headers},
+            idle_timeout=IDLE_WITHOUT_RULE_S if idle_ms is None else idle_ms / 1000,
+        )
 
     def _judge(self, failure: UpstreamFailure, spec: ProviderSpec) -> Verdict:
         too_long = failure.status is not None and is_context_length_error(
@@ -100,7 +107,11 @@ class Attempts:
 
     def _check_budget(self) -> None:
         budget = self._budget_ms
-        if budget is not None and time.monotonic() >= self._budget_end(budget) and not self._may_run_on:
+        if (
+            budget is not None
+            and time.monotonic() + TIMER_SLACK_S >= self._budget_end(budget)
+            and not self._may_run_on
+        ):
             raise refusals.budget_exhausted(self._trace, budget)
 
     def _deadline(self) -> float:

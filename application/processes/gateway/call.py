@@ -75,7 +75,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
     `append` stores the record of a request durably. `subject_reference(tenant, user)` is the pseudonym of a
     person. `observe(tenant, attempt)` sees every attempt that ended. `ready()` raises Unavailable when this
-    process must not serve because it cannot meter.
+    process must not serve because it cannot meter. `default_temperature` is what the default target gets when
+    a caller chose none.
     """
 
     directory: Directory
@@ -85,3 +86,4 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     observe: Callable[[str, Attempt], None]
     ready: Callable[[], None]
     default_target: Target
+    default_temperature: float | None = None

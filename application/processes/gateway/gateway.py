@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncGenerator, Coroutine
 from typing import Any
 
 import msgspec
@@ -23,6 +23,8 @@ from domain.orchestration.routing import Route, RouteRequest, decide
 
 JSON = {"content-type": "application/json"}
 EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
+SETTLE_AGAIN_S = 1.0
+SETTLE_AT_EXIT_S = 10.0
 
 
 class Gateway:
@@ -49,12 +51,16 @@ class Gateway:
                 return await self._stream(trace)
             return await self._whole(trace)
         except Refused as refused:
-            await self._record(trace.event("failed", refused.status, error_code=refused.code))
+            await self._record(trace, trace.event("failed", refused.status, error_code=refused.code))
             refused.headers = {**trace.headers(), **refused.headers}
             raise
         except asyncio.CancelledError:
             trace.broken_off("cancelled", None, 0, "the client left before the answer")
-            self._later(self._settle(trace.event("cancelled", 499, error_code="client_gone")))
+            self._later(self._settle(trace, trace.event("cancelled", 499, error_code="client_gone")))
+            raise
+        except Exception:
+            trace.broken_off("internal_error", None, 0, "the gateway failed")
+            self._later(self._settle(trace, trace.event("failed", 500, error_code="internal_error")))
             raise
 
     def models(self, tenant: str) -> tuple[str, ...]:
@@ -63,9 +69,11 @@ class Gateway:
         return ("auto", *(name for name in listing if not name.endswith("/*")))
 
     async def aclose(self) -> None:
-        """Wait for records of requests whose clients have gone."""
-        while self._settling:
-            await asyncio.gather(*self._settling, return_exceptions=True)
+        """Wait, bounded, for records of requests whose clients have gone."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_AT_EXIT_S):
+                while self._settling:
+                    await asyncio.gather(*self._settling, return_exceptions=True)
 
     def _route(self, call: GatewayCall) -> Route:
         tenant, directory = call.caller.tenant, self._env.directory
@@ -96,72 +104,72 @@ class Gateway:
             lambda spec, call: read_whole(self._upstream, trace, spec, call)
         )
         trace.succeeded(answer.usage, answer.estimated_output, answer.status)
-        if trace.call.request.operation != "count_tokens":
-            await self._record(
-                trace.event(
-                    "succeeded", answer.status, finish_reason=answer.finish_reason, answer=answer.text
-                )
-            )
+        event = trace.event(
+            "succeeded", answer.status, finish_reason=answer.finish_reason, answer=answer.text
+        )
+        if (problem := await self._record(trace, event)) is not None:
+            raise unmetered(trace, problem)
         return Whole(answer.status, answer.body, {**JSON, **trace.headers(cost=True)})
 
     async def _stream(self, trace: Trace) -> Streamed:
         relay = await Attempts(self._env, trace).run(
             lambda spec, call: open_relay(self._upstream, trace, spec, call)
         )
-        return Streamed(self._relayed(trace, relay), {**EVENTS, **trace.headers()})
+        headers = {**EVENTS, **trace.headers()}
+        chunks = self._relayed(trace, relay)
+        await anext(chunks)  # begun, so that closing it settles the request, also before its first chunk
+        return Streamed(chunks, headers)
 
-    async def _relayed(self, trace: Trace, relay: Relay) -> AsyncIterator[bytes]:
-        """Yield the client's bytes; the record is durable before the closing message leaves."""
-        ended = False
+    async def _relayed(self, trace: Trace, relay: Relay) -> AsyncGenerator[bytes, None]:
+        """Yield nothing, then the client's bytes; the record is durable before the closing message leaves."""
+        settled = False
         try:
+            yield b""
             async for chunk in relay.body():
                 yield chunk
-            ended = True
-            if relay.failure is not None:
-                yield await self._interrupted(trace, relay, relay.failure)
-                return
-            yield await self._finished(trace, relay)
-            await relay.read_out()
-            await relay.aclose()
+            closing = await self._closing(trace, relay)
+            settled = True
+            yield closing
         finally:
-            if not ended:
+            if not settled:
                 self._later(self._client_gone(trace, relay))
+            elif relay.failure is None:
+                self._later(relay.read_out())
 
-    async def _finished(self, trace: Trace, relay: Relay) -> bytes:
-        scanner = relay.scanner
+    async def _closing(self, trace: Trace, relay: Relay) -> bytes:
+        """Record the request, and return the message that ends its stream: the provider's, or an error."""
+        scanner, request = relay.scanner, trace.call.request
+        if (failure := relay.failure) is not None:
+            await relay.aclose()
+            trace.broken_off(
+                failure.kind.value, scanner.usage, scanner.estimated_output_tokens, failure.detail
+            )
+            await self._record(trace, trace.event("interrupted", 200, error_code=INTERRUPTED))
+            return stream_error(
+                request.dialect,
+                message=f"The provider's stream broke off: {failure.detail}",
+                request_id=trace.call.request_id,
+                usage=scanner.usage,
+            )
         trace.succeeded(scanner.usage, scanner.estimated_output_tokens)
         event = trace.event(
             "succeeded", 200, finish_reason=scanner.finish_reason, answer=scanner.collected_text
         )
-        try:
-            await self._env.append(event)
-        except Unavailable as error:
-            return stream_error(
-                trace.call.request.dialect,
-                message=f"The answer could not be recorded: {error.message}",
-                request_id=trace.call.request_id,
-                code="metering_unavailable",
-                status=503,
-            )
-        return relay.closing
-
-    async def _interrupted(self, trace: Trace, relay: Relay, failure: UpstreamFailure) -> bytes:
-        await relay.aclose()
-        scanner = relay.scanner
-        trace.broken_off(failure.kind.value, scanner.usage, scanner.estimated_output_tokens, failure.detail)
-        await self._settle(trace.event("interrupted", 200, error_code=INTERRUPTED))
+        if (problem := await self._record(trace, event)) is None:
+            return relay.closing
+        refused = unmetered(trace, problem)
         return stream_error(
-            trace.call.request.dialect,
-            message=f"The provider's stream broke off: {failure.detail}",
+            request.dialect,
+            message=refused.message,
             request_id=trace.call.request_id,
-            usage=scanner.usage,
+            code=refused.code,
+            status=refused.status,
         )
 
     async def _client_gone(self, trace: Trace, relay: Relay) -> None:
-        drain_s = self._env.directory.provider(trace.call.caller.tenant, trace.provider).drain_seconds
-        if drain_s > 0:
+        if relay.drain_s > 0:
             with contextlib.suppress(TimeoutError, UpstreamFailure):
-                await asyncio.wait_for(relay.drain(), drain_s)
+                await asyncio.wait_for(relay.drain(), relay.drain_s)
         await relay.aclose()
         scanner = relay.scanner
         if scanner.terminated:
@@ -169,22 +177,26 @@ class Gateway:
         else:
             detail = "the client left during the answer"
             trace.broken_off("cancelled", scanner.usage, scanner.estimated_output_tokens, detail)
-        await self._settle(trace.event("cancelled", 499, error_code="client_gone"))
+        await self._settle(trace, trace.event("cancelled", 499, error_code="client_gone"))
 
-    async def _record(self, event: AppendRequest) -> None:
-        """Store the record before the answer leaves. Raises Refused when it cannot be stored."""
+    async def _record(self, trace: Trace, event: AppendRequest) -> Unavailable | None:
+        """Store the record before the answer leaves; when that fails, say why and keep on trying."""
+        if trace.call.request.operation == "count_tokens":
+            return None
         try:
             await self._env.append(event)
         except Unavailable as error:
-            raise Refused(503, "metering_unavailable", error.message) from None
+            self._later(self._settle(trace, event))
+            return error
+        return None
 
-    async def _settle(self, event: AppendRequest) -> None:
-        """Store the record of a request whose client no longer waits for it, for as long as it takes."""
-        while True:
+    async def _settle(self, trace: Trace, event: AppendRequest) -> None:
+        """Store a record that nobody waits for any more, for as long as it takes; twice is once."""
+        while trace.call.request.operation != "count_tokens":
             try:
                 await self._env.append(event)
             except Unavailable:
-                await asyncio.sleep(1.0)
+                await asyncio.sleep(SETTLE_AGAIN_S)
                 continue
             return
 
@@ -192,6 +204,12 @@ class Gateway:
         task = asyncio.create_task(work, name="settle")
         self._settling.add(task)
         task.add_done_callback(self._settling.discard)
+
+
+def unmetered(trace: Trace, problem: Unavailable) -> Refused:
+    """Return the refusal of an answer that could not be recorded, for nothing leaves unmetered."""
+    message = f"The answer could not be recorded: {problem.message}"
+    return Refused(503, "metering_unavailable", message, headers=trace.headers())
 
 
 def dry_run(env: Environment, call: GatewayCall, route: Route) -> Whole:

@@ -27,7 +27,6 @@ from application.orchestration.upstream import (
 from application.processes.gateway.attempts import malformed
 from application.processes.gateway.trace import Trace
 
-_COMMITS = {Kind.CONTENT, Kind.FINISH, Kind.TERMINAL}
 _OVERLOADED = 529
 READ_OUT_S = 0.5
 
@@ -38,6 +37,7 @@ class Relay:
     def __init__(self, answer: UpstreamAnswer, trace: Trace, spec: ProviderSpec) -> None:
         call = trace.call
         self.scanner = StreamScanner(spec.dialect, collect_text=trace.route.record_content)
+        self.drain_s = spec.drain_seconds
         self._answer = answer
         self._trace = trace
         self._chunks = answer.chunks()
@@ -112,6 +112,7 @@ class Relay:
             async with asyncio.timeout(READ_OUT_S):
                 async for _ in self._chunks:
                     continue
+        await self.aclose()
 
     async def aclose(self) -> None:
         """End the exchange with the provider."""
@@ -156,6 +157,10 @@ async def open_relay(upstream: Upstream, trace: Trace, spec: ProviderSpec, call:
     relay = Relay(answer, trace, spec)
     try:
         await relay.commit()
+    except UpstreamFailure:
+        trace.reported = relay.scanner.usage
+        await relay.aclose()
+        raise
     except BaseException:
         await relay.aclose()
         raise

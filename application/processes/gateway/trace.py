@@ -32,25 +32,26 @@ class Trace:
         self._target: Target | None = None
         self._spec: ProviderSpec | None = None
         self.first_content_ms: int | None = None
+        self.reported: TokenUsage | None = None  # what a stream told before it broke without content
+        self.passed_over: str | None = None
 
     def begin(self, target: Target, spec: ProviderSpec) -> None:
         """Note that an attempt starts now."""
         self._started, self._target, self._spec = time.monotonic(), target, spec
-        self.first_content_ms = None
+        self.first_content_ms = self.reported = None
 
-    @property
-    def provider(self) -> str:
-        """Return the provider of the present attempt, or of the last one."""
-        return self._target.provider if self._target else self.attempts[-1].provider
+    def pass_over(self, reason: str) -> None:
+        """Note why a target was not called at all; the first reason stays."""
+        self.passed_over = self.passed_over or reason
 
     def content_arrived(self) -> None:
         """Note the first content of the present attempt."""
         self.first_content_ms = round((time.monotonic() - self._started) * 1000)
 
-    def failed(self, failure: UpstreamFailure, usage: TokenUsage | None = None) -> None:
+    def failed(self, failure: UpstreamFailure) -> None:
         """Close the present attempt as failed; without reported usage it counts as none and costs nothing."""
-        counts = counts_of(usage) if usage else None
-        source: UsageSource = "provider" if counts else "none"
+        counts = counts_of(self.reported) if self.reported else None
+        source: UsageSource = "partial" if counts else "none"
         self._close(failure.kind.value, counts, source, status=failure.status, detail=failure.detail[:300])
 
     def succeeded(self, usage: TokenUsage | None, estimated_output: int, status: int = 200) -> None:
@@ -123,9 +124,18 @@ class Trace:
     @property
     def fallback_reason(self) -> str | None:
         """Return why the request did not stay with its first target; None when it did."""
-        if len(self.attempts) + bool(self._target) < 2:
+        first, now = self.route.targets[0], self._present
+        if now is None or now == first:
             return None
-        return _outcome_text(self.attempts[0])
+        tried = self.attempts and (self.attempts[0].provider, self.attempts[0].model)
+        return _outcome_text(self.attempts[0]) if tried == (first.provider, first.model) else self.passed_over
+
+    @property
+    def _present(self) -> Target | None:
+        """The target of the present attempt, or of the last one."""
+        if self._target is None and self.attempts:
+            return Target(self.attempts[-1].provider, self.attempts[-1].model)
+        return self._target
 
     def headers(self, *, cost: bool = False) -> dict[str, str]:
         """Return the answer's `x-aios-*` headers as known at this moment."""
@@ -135,13 +145,8 @@ class Trace:
             headers["x-aios-policy"] = decision.policy
         if decision.rule:
             headers["x-aios-rule"] = _header_safe(decision.rule)
-        target = self._target or (self.route.targets[0] if not self.attempts else None)
-        provider, model = (
-            (target.provider, target.model)
-            if target
-            else (self.attempts[-1].provider, self.attempts[-1].model)
-        )
-        headers["x-aios-provider"], headers["x-aios-model"] = provider, _header_safe(model)
+        target = self._present or self.route.targets[0]
+        headers["x-aios-provider"], headers["x-aios-model"] = target.provider, _header_safe(target.model)
         headers["x-aios-attempts"] = ", ".join(self._attempt_texts())
         if reason := self.fallback_reason:
             headers["x-aios-fallback-reason"] = reason
@@ -201,10 +206,11 @@ class Trace:
         self, usage: TokenUsage | None, estimated_output: int, *, complete: bool
     ) -> tuple[TokenCounts, UsageSource]:
         reported = usage or TokenUsage()
-        given = reported.input_tokens is not None and reported.output_tokens is not None
-        if complete and given:
-            return counts_of(reported), "provider"
         told = reported.output_tokens
+        if told is None and self.call.request.operation == "embeddings":
+            told = 0  # nothing is generated, and providers leave it out
+        if complete and reported.input_tokens is not None and told is not None:
+            return counts_of(reported), "provider"
         output = max(told or 0, estimated_output) if not complete or told is None else told
         read = reported.input_tokens
         filled = msgspec.structs.replace(

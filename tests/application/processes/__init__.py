@@ -1,0 +1,1 @@
+"""Reactions across contexts."""
