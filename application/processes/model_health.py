@@ -7,8 +7,9 @@ never makes a call that may be billed, but to providers that were registered wit
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
+from typing import Protocol
 
 from application.bus import Caller, Work
 from application.ports import Clock, EventLog
@@ -16,7 +17,6 @@ from application.workflows.running import WorkflowRun
 from domain.kernel.errors import VersionConflict
 from domain.kernel.names import DEFAULT_TENANT
 from domain.kernel.request_record import Attempt
-from domain.orchestration.events import ProviderRegistered, ProviderRemoved
 from domain.orchestration.health import (
     BASELINE,
     WINDOW,
@@ -36,8 +36,17 @@ RecentAttempts = Callable[[datetime, datetime], Awaitable[Sequence[SeenAttempt]]
 JudgedModels = Callable[[], Awaitable[Sequence[Model]]]
 """Models whose recorded status is not `unknown`; may lag seconds behind the log."""
 
-Probe = Callable[[str, str, str], Awaitable[Attempt | None]]
-"""Asks a tenant's provider for a few tokens of a model; None when it is not reachable from here."""
+
+class Prober(Protocol):
+    """Makes calls that may be billed, of providers that were registered with `allow_probe` and no others."""
+
+    async def models(self) -> Sequence[Model]:
+        """Return the models that may be probed."""
+        ...
+
+    async def ask(self, model: Model) -> Attempt | None:
+        """Ask a model for a few tokens; None when it cannot be asked from here."""
+        ...
 
 
 class ModelHealthCheck:
@@ -49,13 +58,13 @@ class ModelHealthCheck:
         attempts: RecentAttempts,
         judged: JudgedModels,
         clock: Clock,
-        probe: Probe | None = None,
+        prober: Prober | None = None,
     ) -> None:
         self._log = log
         self._attempts = attempts
         self._judged = judged
         self._clock = clock
-        self._probe = probe
+        self._prober = prober
 
     async def __call__(self, run: WorkflowRun) -> Mapping[str, int]:
         """Judge every model that was used of late, has a status, or may be probed; returns counts."""
@@ -91,14 +100,14 @@ class ModelHealthCheck:
 
     async def _probe_quiet(self, run: WorkflowRun, samples: dict[Model, list[Sample]], now: datetime) -> int:
         """Probe models that allow it and had no request in the window; adds what was found to `samples`."""
-        if self._probe is None:
+        if self._prober is None:
             return 0
         quiet = [
             model
-            async for model in probeable_models(self._log)
+            for model in await self._prober.models()
             if concerns(run, model) and not any(s.at > now - WINDOW for s in samples.get(model, ()))
         ][:MOST_PROBES]
-        answers = await asyncio.gather(*(self._probe(*model) for model in quiet))
+        answers = await asyncio.gather(*(self._prober.ask(model) for model in quiet))
         for model, attempt in zip(quiet, answers, strict=True):
             sample = sample_of(now, attempt) if attempt else None
             if sample:
@@ -109,20 +118,3 @@ class ModelHealthCheck:
 def concerns(run: WorkflowRun, model: Model) -> bool:
     """Tell whether a run looks at a model: the default tenant's at all, another tenant's at its own."""
     return run.tenant in (DEFAULT_TENANT, model[0])
-
-
-async def probeable_models(log: EventLog) -> AsyncIterator[Model]:
-    """Yield the models of every provider that is registered with `allow_probe`."""
-    active: dict[tuple[str, str], ProviderRegistered] = {}
-    async for envelope in log.read(types=(ProviderRegistered.TYPE, ProviderRemoved.TYPE)):
-        match envelope.event:
-            case ProviderRegistered() as registered:
-                active[envelope.tenant, registered.name] = registered
-            case ProviderRemoved() as removed:
-                active.pop((envelope.tenant, removed.name), None)
-            case _:
-                pass
-    for (tenant, name), provider in active.items():
-        if provider.allow_probe:
-            for model in provider.models:
-                yield tenant, name, model.name

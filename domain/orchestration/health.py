@@ -6,7 +6,7 @@ fewer. An hour before that is the baseline of what is slow for this model.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 from itertools import takewhile
 from typing import ClassVar, Literal
@@ -32,6 +32,10 @@ SLOW_FACTOR = 2.0
 THROTTLED_FOR = timedelta(seconds=60)
 
 Meaning = Literal["ok", "failure", "throttled"]
+Model = tuple[str, str, str]
+"""Whose, of which provider, which model."""
+SeenAttempt = tuple[str, datetime, Attempt]
+"""The tenant, when the attempt ended, and what it met."""
 
 
 class Sample(msgspec.Struct, frozen=True):
@@ -43,9 +47,9 @@ class Sample(msgspec.Struct, frozen=True):
 
 
 class Assessment(msgspec.Struct, frozen=True, kw_only=True):
-    """A judgement with its figures: `requests` ok or failed in the last `window_s` seconds, latency of the ok.
+    """A judgement with its figures: of `requests` in the last `window_s` seconds, the latency of successes.
 
-    Figures are None where there was nothing to measure.
+    Requests that were throttled do not count. Figures are None where there was nothing to measure.
     """
 
     status: HealthStatus
@@ -69,6 +73,16 @@ def sample_of(at: datetime, attempt: Attempt) -> Sample | None:
     if verdict.throttled:
         return Sample(at, "throttled", attempt.duration_ms)
     return Sample(at, "failure", attempt.duration_ms) if verdict.counts else None
+
+
+def samples_by_model(attempts: Iterable[SeenAttempt]) -> dict[Model, list[Sample]]:
+    """Return the samples of each model, in the order of the attempts."""
+    found: dict[Model, list[Sample]] = {}
+    for tenant, at, attempt in attempts:
+        sample = sample_of(at, attempt)
+        if sample:
+            found.setdefault((tenant, attempt.provider, attempt.model), []).append(sample)
+    return found
 
 
 def assess(samples: Sequence[Sample], *, previous: HealthStatus, now: datetime) -> Assessment:
@@ -140,8 +154,8 @@ def _without_news(
     """A quiet model keeps its status for the time of the baseline; being throttled passes by itself."""
     if recent:
         return None
-    if samples and previous != "throttled":
-        return previous, "no requests lately; as last seen"
+    if samples:
+        return _kept(previous), "no requests lately; as last seen"
     return "unknown", "no requests lately"
 
 
@@ -167,7 +181,11 @@ def _degraded(
 def _settled(counted: Sequence[Sample], previous: HealthStatus) -> Found:
     if counted and (counted[-1].meaning == "ok" or len(counted) >= FEWEST_FOR_RATES):
         return "healthy", "requests succeed"
-    return previous, "too few requests to tell"
+    return _kept(previous), "too few requests to tell"
+
+
+def _kept(previous: HealthStatus) -> HealthStatus:
+    return "unknown" if previous == "throttled" else previous
 
 
 def _streak(counted: Sequence[Sample], meaning: Meaning) -> int:

@@ -1,0 +1,1 @@
+"""What the product does by itself, on a schedule: workflows, when they are due, and their runs."""

@@ -1,0 +1,1 @@
+"""Read models of workflows: their settings and their runs."""
