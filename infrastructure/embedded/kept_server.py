@@ -24,6 +24,7 @@ from infrastructure.embedded.locks import FileLock, exclusive
 
 _POLL_SECONDS = 0.05
 _SAY_EVERY_SECONDS = 5.0
+_LEFTOVER_SECONDS = 10.0
 
 
 class KeptServer:
@@ -126,7 +127,12 @@ class KeptServer:
                 return False
             self.say(f"{self.name}: ending what is left of a server that died")
             self._clear()
-            life.take(10.0)
+            self._await_lock(life, time.monotonic() + _LEFTOVER_SECONDS)
+            if not life.try_take():
+                message = f"{self.name} in {self.directory} is in use where its processes cannot be seen"
+                raise ServiceStartError(
+                    f"{message}: stop the other container, or set AIOS_DATA_DIR to another one"
+                )
         self._reap(1.0)
         return True
 

@@ -4,6 +4,7 @@ import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psycopg
 from psycopg.conninfo import make_conninfo
 from psycopg.pq import PGconn, Ping
 
@@ -74,9 +75,14 @@ class EmbeddedPostgres:
             self._say(f"{self.name}: restarting to listen on 127.0.0.1:{self._tcp_port}")
             self.stop()
         self._server.run(self._prepare, self._answers, timeout)
-        found = self.endpoint()
-        prepare_roles(self._maintenance_dsn(), load_credentials(self._credentials))
-        return found
+        try:
+            prepare_roles(self._maintenance_dsn(), load_credentials(self._credentials))
+        except psycopg.Error as error:
+            message = f"{self.name} runs, but its roles and databases cannot be prepared: {error}"
+            raise ServiceStartError(
+                f"{message} (are {self._data} and {self._credentials} of one backup?)"
+            ) from error
+        return self.endpoint()
 
     def endpoint(self) -> PostgresEndpoint:
         """How to reach the server of the last start, running or not; ServiceStartError when it never ran."""

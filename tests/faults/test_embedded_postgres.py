@@ -12,6 +12,7 @@ import pytest
 from infrastructure.embedded.errors import EmbeddedServiceError, ServiceStartError, ServiceStillStarting
 from infrastructure.embedded.locks import FileLock
 from infrastructure.embedded.postgres import EmbeddedPostgres
+from infrastructure.embedded.postgres_endpoint import draw_credentials
 from tests.infrastructure.embedded.conftest import SMALL
 from tests.infrastructure.embedded.processes_alive import eventually, marked_processes
 from tests.infrastructure.embedded.user_process import UserProcess, user_process
@@ -132,6 +133,7 @@ def test_a_killed_keeper_takes_the_server_with_it_and_both_come_back(server):
     assert kept_rows(server.ensure_running().owner_dsn) == 1000
 
 
+@pytest.mark.slow
 def test_a_server_that_hangs_is_reported_while_waiting_and_can_still_be_stopped(
     server, data_dir, monkeypatch
 ):
@@ -153,6 +155,7 @@ def test_a_server_that_hangs_is_reported_while_waiting_and_can_still_be_stopped(
         assert app.execute("SELECT 1").fetchone() == (1,)
 
 
+@pytest.mark.slow
 def test_a_stop_ends_a_start_that_is_still_waiting(server, data_dir):
     server.ensure_running()
     os.kill(server.pid, signal.SIGSTOP)
@@ -167,12 +170,30 @@ def test_a_stop_ends_a_start_that_is_still_waiting(server, data_dir):
     assert not server.status()
 
 
+def test_a_server_that_another_container_runs_is_left_alone(server, data_dir, monkeypatch):
+    monkeypatch.setattr("infrastructure.embedded.kept_server._LEFTOVER_SECONDS", 0.2)
+    server.ensure_running()
+    server.stop()
+    forge_pid_file(data_dir, 999_999)
+    with FileLock(data_dir / "postgres" / "life.lock") as unseen:
+        assert unseen.try_take()
+
+        with pytest.raises(ServiceStartError, match="stop the other container"):
+            server.ensure_running()
+
+    assert (data_dir / "postgres" / "data" / "postmaster.pid").exists()
+    server.ensure_running()
+
+
 def test_lost_passwords_are_reported_with_the_cure(server, data_dir):
     server.ensure_running()
     server.stop()
     (data_dir / "postgres" / "credentials.json").unlink()
 
     with pytest.raises(ServiceStartError, match=r"credentials\.json is missing.*restore it"):
+        server.ensure_running()
+    draw_credentials(data_dir / "postgres" / "credentials.json")
+    with pytest.raises(ServiceStartError, match=r"(?s)password.*of one backup"):
         server.ensure_running()
 
 
