@@ -5,6 +5,8 @@
 `append_eps` is the whole path: command id, version check, a field sealed with AES-256-GCM, leaf hash, chain,
 NOTIFY, durable commit (fsync on), 256 commands in flight. `raw_copy_eps` is binary COPY of rows of the same
 size into a table of the same columns and indexes, in transactions of as many events as the committer's were.
+`library_eps` is the library's application recorder, 16 writers of one event each. `projection_eps` is the
+usage projection in batches of 1000: read, decrypt, decode, apply, commit.
 """
 
 from __future__ import annotations
@@ -20,6 +22,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import psycopg
@@ -27,12 +30,16 @@ import uvloop
 
 from application.ports import AppendRequest, NewEvent
 from benchmarks.library import LibraryRecorder
+from benchmarks.projections import ProjectionLoad, append_requests, request_event
+from domain.kernel.events import EventRegistry
+from domain.kernel.request_record import RequestRecorded
 from infrastructure.database.migrate import migrate
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from tests.event_store import EventStore, PersonNoted, open_store
 
 IN_FLIGHT = 256
+PROJECTION_BATCH, PROJECTION_BATCHES = 1000, 4
 LIBRARY_WRITERS = 16
 COLUMNS = (
     "position, tenant, stream_id, version, type, schema_version, recorded_at, command_id, correlation, "
@@ -129,37 +136,66 @@ def library(make: Callable[[], LibraryRecorder], seconds: float) -> float:
     return sum(counts) / seconds
 
 
+class Contenders:
+    """Everything that is measured, each for one turn at a time, on one server."""
+
+    def __init__(self, endpoint: PostgresEndpoint, store: EventStore, batches: list[int]) -> None:
+        self._endpoint = endpoint
+        self._batches = batches
+        self._append = AppendLoad(store)
+        self._projection = ProjectionLoad(store, endpoint, PROJECTION_BATCH)
+        self._raw = psycopg.connect(endpoint.owner_dsn)
+        self.sizes: list[int] = []
+
+    async def prepare(self, store: EventStore, rounds: int) -> None:
+        """Fill the log for the projector, make the raw table, and warm up."""
+        self._raw.execute("CREATE TABLE raw_events (LIKE events INCLUDING INDEXES)")
+        self._raw.commit()
+        random = Random(7)
+        count = rounds * PROJECTION_BATCHES * PROJECTION_BATCH
+        await append_requests(store, [request_event(n, random) for n in range(count)])
+        await self._projection.prepare()
+        await self._append.run(0.5)
+
+    async def round(self, seconds: float) -> dict[str, float]:
+        """Let every contender have its turn."""
+        self._batches.clear()
+        append = await self._append.run(seconds)
+        size = max(1, round(sum(self._batches) / len(self._batches)))
+        self.sizes.append(size)
+        raw = await asyncio.to_thread(raw_copy, self._raw, size, seconds)
+        ordered = await asyncio.to_thread(library, lambda: LibraryRecorder(self._endpoint.owner_dsn), seconds)
+        projection = await self._projection.run(PROJECTION_BATCHES)
+        return {
+            "append_eps": append,
+            "raw_copy_eps": raw,
+            "library_eps": ordered,
+            "projection_eps": projection,
+            "append_to_raw_copy": append / raw,
+            "append_to_library": append / ordered,
+        }
+
+    async def close(self) -> None:
+        """Give the connections back."""
+        self._raw.close()
+        await self._projection.close()
+
+
 async def measure(endpoint: PostgresEndpoint, keys: Path, rounds: int, seconds: float) -> dict[str, Any]:
-    """Run every contender in turn, `rounds` times, and return medians and ratios."""
-    found: dict[str, list[float]] = {"append": [], "raw": [], "library": [], "ratio": [], "library_ratio": []}
-    with psycopg.connect(endpoint.owner_dsn) as raw:
-        raw.execute("CREATE TABLE raw_events (LIKE events INCLUDING INDEXES)")
-        raw.commit()
-        batches: list[int] = []
-        async with open_store(endpoint, keys, observe=lambda n, _s: batches.append(n)) as store:
-            load = AppendLoad(store)
-            await load.run(0.5)
-            for _ in range(rounds):
-                batches.clear()
-                append = await load.run(seconds)
-                size = max(1, round(sum(batches) / len(batches)))
-                copy = await asyncio.to_thread(raw_copy, raw, size, seconds)
-                ordered = await asyncio.to_thread(
-                    library, lambda: LibraryRecorder(endpoint.owner_dsn), seconds
-                )
-                for name, value in zip(
-                    found, (append, copy, ordered, append / copy, append / ordered), strict=True
-                ):
-                    found[name].append(value)
-    medians = {name: statistics.median(values) for name, values in found.items()}
+    """Run every contender in turn, `rounds` times, and return medians."""
+    batches: list[int] = []
+    registry = EventRegistry()
+    registry.register([RequestRecorded, PersonNoted])
+    async with open_store(endpoint, keys, registry, observe=lambda n, _s: batches.append(n)) as store:
+        contenders = Contenders(endpoint, store, batches)
+        await contenders.prepare(store, rounds)
+        found = [await contenders.round(seconds) for _ in range(rounds)]
+        await contenders.close()
+    medians = {name: statistics.median(turn[name] for turn in found) for name in found[0]}
     return {
-        "append_eps": round(medians["append"]),
-        "raw_copy_eps": round(medians["raw"]),
-        "library_eps": round(medians["library"]),
+        **{name: round(value, 3 if "_to_" in name else None) for name, value in medians.items()},
         "in_flight": IN_FLIGHT,
-        "batch_size": size,
-        "append_to_raw_copy": round(medians["ratio"], 3),
-        "append_to_library": round(medians["library_ratio"], 1),
+        "transaction_size": round(statistics.median(contenders.sizes)),
         "rounds": rounds,
     }
 
