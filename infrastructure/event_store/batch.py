@@ -77,6 +77,7 @@ class Batch:
         self.chain = known.chain
         self.rows = Columns()
         self.results: list[Appended | AiosError] = []
+        self.accepted: list[AppendRequest] = []
         self.new_commands: dict[str, tuple[bytes, int, int]] = {}
         self.new_versions: dict[str, int] = {}
         self.new_claims: dict[str, tuple[str, str]] = {}
@@ -107,6 +108,7 @@ class Batch:
             self._claim(request.tenant, name, holder)
         self._known.commands[command.key] = (first, self.position)
         self.new_commands[command.key] = (command.tenant, first, self.position)
+        self.accepted.append(request)
         self.results.append(Appended(first, self.position))
 
     def _versions_after(self, command: PreparedCommand) -> dict[str, int]:

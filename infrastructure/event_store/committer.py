@@ -8,12 +8,14 @@ take turns: while PostgreSQL writes one batch, Python encodes and answers the ot
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from application.ports import Appended, AppendRequest
 from domain.audit.chain import microseconds
@@ -29,7 +31,22 @@ LANES = 2
 MIN_SHARE, MAX_COMMANDS = 64, 1000
 PATIENCE_S = 15.0
 HALF_PARTITION = 2_000_000
+log = logging.getLogger(__name__)
 Observer = Callable[[int, float], None]
+
+
+class InlineModel(Protocol):
+    """A read model that is written in the append transaction itself, such as a counter that must be exact.
+
+    `statements` are prepared on every connection, by names of its own. `writes` returns what the accepted
+    commands of one batch change; it must be additive, for it sees no rows. Verification compares the result with
+    the replay (`verify.INLINE_COUNTERS`).
+    """
+
+    @property
+    def statements(self) -> Mapping[bytes, bytes]: ...
+
+    def writes(self, accepted: Sequence[AppendRequest]) -> list[Statement]: ...
 
 
 @dataclass(slots=True, eq=False)
@@ -49,12 +66,15 @@ class GroupCommitter:
         control_types: frozenset[str] = frozenset(),
         observe: Observer | None = None,
         patience_s: float = PATIENCE_S,
+        inline: Sequence[InlineModel] = (),
     ) -> None:
         self._dsn = dsn
         self._keyring = keyring
         self._control_types = {prefixed_text(name) for name in control_types}
         self._observe = observe
         self._patience_s = patience_s
+        self._inline = inline
+        self._statements = {**STATEMENTS, **{k: v for model in inline for k, v in model.statements.items()}}
         self._queue: deque[PreparedCommand] = deque()
         self._idle: deque[asyncio.Future[None]] = deque()
         self._turn = asyncio.Lock()
@@ -99,11 +119,17 @@ class GroupCommitter:
                 self._idle.append(work)
                 await work
             lane.batch = self._take()
+            ending = Unavailable("database", "the event store is shutting down", 1.0)
             try:
                 await self._store(lane, lane.batch)
+            except Exception as error:
+                log.exception("a batch failed unexpectedly")
+                ending = Unavailable("database", f"the event store failed: {type(error).__name__}", 1.0)
+                if lane.link is not None:
+                    lane.link.close()
             finally:
                 for command in lane.batch:
-                    command.refuse(Unavailable("database", "the event store is shutting down", 1.0))
+                    command.refuse(ending)
                 lane.batch = []
 
     def _take(self) -> list[PreparedCommand]:
@@ -146,7 +172,7 @@ class GroupCommitter:
         await self._keyring.ensure({s for c in batch for e in c.events for _, _, s in e.encoded.personal})
         async with self._turn:
             if lane.link is None or lane.link.closed:
-                lane.link = await PipelineConnection.open(self._dsn, STATEMENTS)
+                lane.link = await PipelineConnection.open(self._dsn, self._statements)
             known = known_from(await lane.link.run(lookups(batch)))
             at_us = microseconds(datetime.now(UTC))
             judged = Batch(known, at_us, self._keyring.sealing_key)
@@ -166,7 +192,8 @@ class GroupCommitter:
         if not judged.new_commands:
             return [(b"rollback", None)]
         control = not self._control_types.isdisjoint(judged.rows.types)
-        statements = writes(judged, at_us, control=control)
+        extra = [s for model in self._inline for s in model.writes(judged.accepted)]
+        statements = writes(judged, at_us, extra, control=control)
         half = judged.position // HALF_PARTITION
         if half != self._half:
             ahead = (judged.position, judged.position + HALF_PARTITION)

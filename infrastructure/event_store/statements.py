@@ -78,7 +78,7 @@ def known_from(results: list[pq.abc.PGresult]) -> Known:
     )
 
 
-def writes(batch: Batch, recorded_at_us: int, *, control: bool) -> list[Statement]:
+def writes(batch: Batch, recorded_at_us: int, inline: list[Statement], *, control: bool) -> list[Statement]:
     """Return the second round trip: every row of the batch, one NOTIFY (two with control events), COMMIT."""
     position = str(batch.position).encode()
     statements: list[Statement] = []
@@ -96,6 +96,7 @@ def writes(batch: Batch, recorded_at_us: int, *, control: bool) -> list[Statemen
         claim_tenants, holders = zip(*batch.new_claims.values(), strict=True)
         columns = (batch.new_claims, claim_tenants, holders)
         statements.append((b"set_claims", [arrays.texts(column) for column in columns]))
+    statements += inline
     statements.append((b"head", [arrays.bigint(batch.position), batch.chain, position]))
     if control:
         statements.append((b"control", [position]))

@@ -19,6 +19,7 @@ from domain.kernel.errors import Unavailable
 from infrastructure.keyring.kms import Kms
 
 CACHE_SIZE = 50_000
+_ROTATION = 7303
 DDL = """
 CREATE TABLE IF NOT EXISTS data_keys (
     kid         text PRIMARY KEY,
@@ -107,9 +108,10 @@ class Keyring:
 
         Returns how many keys were deleted. Keys that stay are wrapped anew before the old wrapping key goes.
         """
-        old = self._kms.current(tenant)
-        new = self._kms.rotate(tenant)
         async with self._connection() as conn:
+            await conn.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_ROTATION, tenant])
+            old = self._kms.current(tenant)
+            new = self._kms.rotate(tenant)
             cursor = await conn.execute("DELETE FROM data_keys WHERE kid = ANY(%s)", [list(kids)])
             deleted = cursor.rowcount
             await self._rewrap(conn, tenant, new.version)
@@ -138,6 +140,8 @@ class Keyring:
             raise Unavailable("keyring", f"the keyring's database does not answer: {error}", 1.0) from error
 
     async def _make_or_open(self, conn: AsyncConnection, scope: Scope) -> DataKey:
+        # A key wrapped with the version that a rotation is about to destroy would be lost.
+        await conn.execute("SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", [_ROTATION, scope.tenant])
         kek = self._kms.current(scope.tenant)
         kid = "k_" + urlsafe_b64encode(os.urandom(12)).decode()
         key = AESGCM.generate_key(256)
