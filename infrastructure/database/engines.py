@@ -23,12 +23,14 @@ def as_role(dsn: str, role: str) -> str:
 
 
 def engine(dsn: str, *, size: int = 5, application: str = "aios") -> AsyncEngine:
-    """Return an asyncio engine; connections that the server dropped are noticed and replaced."""
+    """Return an asyncio engine; connections that the server dropped are noticed and replaced, and
+    errors never show a statement's parameters."""
     return create_async_engine(
         sqlalchemy_url(dsn),
         pool_size=size,
         max_overflow=size,
         pool_pre_ping=True,
+        hide_parameters=True,
         connect_args={"application_name": application},
     )
 

@@ -39,8 +39,8 @@ class InlineModel(Protocol):
     """A read model that is written in the append transaction itself, such as a counter that must be exact.
 
     `statements` are prepared on every connection, by names of its own. `writes` returns what the accepted
-    commands of one batch change; it must be additive, for it sees no rows. Verification compares the result with
-    the replay (`verify.INLINE_COUNTERS`).
+    commands of one batch change; it must be additive, for it sees no rows. Verification compares the result
+    with the replay (`verify.INLINE_COUNTERS`).
     """
 
     @property
