@@ -1,0 +1,1 @@
+"""Background work: jobs enqueued from the log, performed once, and the scheduler that ticks them."""

@@ -1,0 +1,1 @@
+"""Tests of background work on real servers."""
