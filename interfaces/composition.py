@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -29,6 +28,8 @@ from application.tenancy.commands import BootstrapAdminKey
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
 from application.usage.pricer import Pricer
+from application.workflows.handlers import HANDLERS as WORKFLOWS
+from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unauthenticated, Unavailable
 from domain.kernel.names import DEFAULT_TENANT
 from domain.kernel.request_record import Attempt
@@ -41,7 +42,10 @@ from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
 from infrastructure.event_store.live import LiveState
 from infrastructure.idempotency import PostgresIdempotencyStore
-from infrastructure.jobs.timetables import timetable_of
+from infrastructure.jobs.entry import outbox as run_outbox
+from infrastructure.jobs.entry import scheduler as run_scheduler
+from infrastructure.jobs.entry import worker as run_worker
+from infrastructure.jobs.timetables import cron_problem, timetable_of
 from infrastructure.operations import upkeep
 from infrastructure.operations.administration import Administration
 from infrastructure.operations.administration import administration as _administration
@@ -55,6 +59,7 @@ from infrastructure.providers.catalog import PACKAGED_MODEL, builtin_providers
 from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
 from infrastructure.providers.local import WithLocalModel
+from infrastructure.reading import ReadSide
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.runtime import endpoints as open_endpoints
 from infrastructure.settings import Settings, SettingsError
@@ -74,7 +79,6 @@ from projections.wait import ProjectionWaiter
 
 VERSION = version("artisan-aios")
 CONTROL_TYPES: Sequence[str] = (*tenancy_live.TYPES, *orchestration_live.TYPES)
-ADMINISTRATION = tuple(p.name for p in PROJECTIONS if p.name != "usage")
 
 
 Process = Callable[[Settings, Endpoints], Awaitable[None]]
@@ -107,27 +111,6 @@ def administration(settings: Settings, where: Endpoints) -> AbstractAsyncContext
 def clock() -> datetime:
     """Return the present time, UTC."""
     return datetime.now(UTC)
-
-
-@dataclass
-class ReadSide:
-    """Waits for read models and for the live state of every API process."""
-
-    waiter: ProjectionWaiter
-    live: LiveState
-    head: Callable[[], Awaitable[int]]
-
-    async def caught_up(self, position: int, projections: Sequence[str] = (), timeout_s: float = 2.0) -> bool:
-        """Wait for the read models of administration, or the named ones."""
-        return await self.waiter.caught_up(position, projections or ADMINISTRATION, timeout_s)
-
-    async def everywhere(self, position: int, timeout_s: float = 5.0) -> bool:
-        """Wait until every API process has applied the control events up to a position."""
-        return await self.live.everywhere(position, timeout_s)
-
-    async def barrier(self) -> None:
-        """Wait, bounded, until every read model has what the log holds now."""
-        await self.waiter.caught_up(await self.head(), (*ADMINISTRATION, "usage"), 2.0)
 
 
 class Api:
@@ -172,7 +155,11 @@ class Api:
         private = self.settings.egress == "private"
         secrets = secret_files.DerivedSecrets(self.runtime.kms.derive("api-keys"))
         orchestration = OrchestrationPorts(self.providers, partial(normalise_base_url, allow_private=private))
-        return {**bind(TENANCY, TenancyPorts(secrets)), **bind(ORCHESTRATION, orchestration)}
+        return {
+            **bind(TENANCY, TenancyPorts(secrets)),
+            **bind(ORCHESTRATION, orchestration),
+            **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
+        }
 
     def _gateway(self, default: Target) -> Gateway:
         book = PackagedPriceBook.open(self.settings.data_dir / "cache")
@@ -307,8 +294,11 @@ __all__ = [
     "migrate",
     "open_endpoints",
     "run_api",
+    "run_outbox",
     "run_projector",
+    "run_scheduler",
     "run_up",
+    "run_worker",
     "until_stopped",
     "upkeep",
 ]

@@ -1,17 +1,21 @@
-"""Brings a database to the newest schema; run by `make up` and `aios migrate`, safe to run at once twice."""
+"""Brings a database to the newest schema; run by `make up` and `aios migrate`, safe to run at once twice.
+
+Alembic is imported where it is used: an API process never needs it, and it costs 7 MB.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import psycopg
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
 
 from infrastructure.database.engines import sqlalchemy_url
 from infrastructure.database.rights import ROLES
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _LOCK = 7300
@@ -23,6 +27,8 @@ def migrate(owner_dsn: str) -> str:
     Creates the two application roles where the owner may and they are missing (an operator's own PostgreSQL);
     raises psycopg or SQLAlchemy errors with the server's message when it may not.
     """
+    from alembic import command
+
     _ensure_roles(owner_dsn)
     engine = sa.create_engine(sqlalchemy_url(owner_dsn), poolclass=sa.NullPool)
     config = _config()
@@ -35,11 +41,15 @@ def migrate(owner_dsn: str) -> str:
 
 def newest_revision() -> str:
     """Return the revision that this version of the product expects."""
+    from alembic.script import ScriptDirectory
+
     head = ScriptDirectory.from_config(_config()).get_current_head()
     return head or ""
 
 
 def _config() -> Config:
+    from alembic.config import Config
+
     config = Config()
     config.set_main_option("script_location", str(_MIGRATIONS))
     config.set_main_option("path_separator", "os")

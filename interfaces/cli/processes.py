@@ -42,7 +42,7 @@ def outbox() -> None:
 @click.command()
 def worker() -> None:
     """Run jobs."""
-    composition.run_worker(settings())
+    _forever(composition.run_worker)
 
 
 @click.command()
