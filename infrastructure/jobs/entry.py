@@ -13,6 +13,7 @@ from application.workflows.running import RunPorts, WorkflowHandler
 from domain.registry import event_registry
 from domain.workflows.catalogue import MODEL_HEALTH_CHECK
 from infrastructure.jobs.connections import job_pool
+from infrastructure.jobs.credentials import credentials_job
 from infrastructure.jobs.health import SdkProber, model_health_check
 from infrastructure.jobs.locks import AdvisoryLocks
 from infrastructure.jobs.processes import THREADS, run_outbox, run_scheduler, run_worker, stop_on_signals
@@ -35,7 +36,10 @@ async def worker(settings: Settings, where: Endpoints) -> None:
         ports = RunPorts(runtime.log, AdvisoryLocks(pool), _clock)
         await run_worker(
             redis_url=where.redis_url,
-            jobs=workflow_jobs(_workflow_handlers(settings, runtime), ports),
+            jobs=[
+                *workflow_jobs(_workflow_handlers(settings, runtime), ports),
+                credentials_job(runtime.keyring),
+            ],
             tail=runtime.tail,
             pool=pool,
             stop=stop,

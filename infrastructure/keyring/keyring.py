@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import os
+import time
 from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Sequence, Set
@@ -19,6 +20,8 @@ from domain.kernel.errors import Unavailable
 from infrastructure.keyring.kms import Kms
 
 CACHE_SIZE = 50_000
+OPENED_FOR_S = 60.0
+"""How long a process may go on opening a key that another one has destroyed."""
 _ROTATION = 7303
 DDL = """
 CREATE TABLE IF NOT EXISTS data_keys (
@@ -62,6 +65,7 @@ class Keyring:
         self._kms = kms
         self._by_scope: OrderedDict[Scope, DataKey] = OrderedDict()
         self._by_kid: OrderedDict[str, DataKey | None] = OrderedDict()
+        self._fresh_since = time.monotonic()
 
     async def prepare(self) -> None:
         """Create the keyring's table where it is missing."""
@@ -88,6 +92,10 @@ class Keyring:
 
     async def fetch(self, kids: Sequence[str]) -> None:
         """Load keys so that `opening_key` can answer; unknown ones are remembered as erased."""
+        now = time.monotonic()
+        if now - self._fresh_since > OPENED_FOR_S:
+            self._by_kid.clear()
+            self._fresh_since = now
         missing = [kid for kid in kids if kid not in self._by_kid]
         if not missing:
             return
@@ -118,6 +126,16 @@ class Keyring:
         self._kms.destroy(tenant, old.version)
         self.evict(kids)
         return deleted
+
+    async def destroy_subjects(self, tenant: str, subjects: Sequence[str], category: str) -> int:
+        """Destroy every data key of some subjects in one category; see `destroy`."""
+        async with self._connection() as conn:
+            cursor = await conn.execute(
+                "SELECT kid FROM data_keys WHERE tenant = %s AND subject = ANY(%s) AND category = %s",
+                [tenant, list(subjects), category],
+            )
+            kids = [kid for (kid,) in await cursor.fetchall()]
+        return await self.destroy(tenant, kids) if kids else 0
 
     def evict(self, kids: Sequence[str]) -> None:
         """Drop keys from this process's memory; they are erased from now on."""
