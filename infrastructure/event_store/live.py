@@ -2,6 +2,10 @@
 
 Every process folds the control events of the log and says in `nodes` how far it got. A command that changed
 control state waits until every living process got there, so a revoked key is refused everywhere at once.
+
+A process lives while the database has its listening session and it reported lately. One that was killed is
+thus waited for no longer; in return, a process that lost its session decides nothing until it has another
+one and has read the log since.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ import contextlib
 import time
 from collections.abc import Callable, Sequence
 from typing import Any
-from uuid import uuid4
 
 from domain.kernel.errors import Unavailable
 from domain.kernel.events import Envelope
@@ -27,7 +30,15 @@ REPORT = """
 INSERT INTO nodes (node_id, applied, seen_at) VALUES (%s, %s, now())
 ON CONFLICT (node_id) DO UPDATE SET applied = excluded.applied, seen_at = excluded.seen_at
 """
-LAGGING = "SELECT count(*) FROM nodes WHERE applied < %s AND seen_at > now() - make_interval(secs => %s)"
+LAGGING = """
+SELECT count(*) FROM nodes n
+WHERE n.applied < %s AND n.seen_at > now() - make_interval(secs => %s)
+  AND EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = n.node_id)
+"""
+FORGET_DEAD = """
+DELETE FROM nodes n WHERE n.seen_at < now() - make_interval(secs => %s)
+  AND NOT EXISTS (SELECT FROM pg_stat_activity a WHERE a.application_name = n.node_id)
+"""
 
 
 class LiveState:
@@ -40,8 +51,8 @@ class LiveState:
         self._doorbell = doorbell
         self._types = list(types)
         self._folds = folds
-        self._node_id = uuid4().hex
         self._applied = 0
+        self._session = 0
         self._last_control = 0
         self._pulling = asyncio.Lock()
         self._seen = 0.0
@@ -50,7 +61,8 @@ class LiveState:
     @property
     def fresh(self) -> bool:
         """Tell whether the log was reached lately enough for this process to decide from memory."""
-        return time.monotonic() - self._seen < DEAD_AFTER_S
+        session = self._doorbell.session
+        return session > 0 and session == self._session and time.monotonic() - self._seen < DEAD_AFTER_S
 
     @property
     def applied(self) -> int:
@@ -59,6 +71,8 @@ class LiveState:
 
     async def start(self) -> None:
         """Fold everything so far, then keep following. Raises Unavailable when the log cannot be read."""
+        async with self._reader.connection() as conn:
+            await conn.execute(FORGET_DEAD, [DEAD_AFTER_S])
         await self._report()
         await self._pull()
         await self._report()
@@ -72,7 +86,7 @@ class LiveState:
                 await self._task
         with contextlib.suppress(Unavailable):
             async with self._reader.connection() as conn:
-                await conn.execute("DELETE FROM nodes WHERE node_id = %s", [self._node_id])
+                await conn.execute("DELETE FROM nodes WHERE node_id = %s", [self._doorbell.name])
 
     async def everywhere(self, position: int, timeout_s: float = 5.0) -> bool:
         """Wait until every living process has applied the control events up to a position.
@@ -102,7 +116,8 @@ class LiveState:
             beat = time.monotonic()
             while True:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(bell.wait(), HEARTBEAT_S / 2)
+                    async with asyncio.timeout(HEARTBEAT_S / 2):  # wait_for may swallow a cancellation
+                        await bell.wait()
                 rang = bell.is_set()
                 bell.clear()
                 try:
@@ -116,6 +131,7 @@ class LiveState:
     async def _pull(self) -> bool:
         changed = False
         async with self._pulling:
+            session = self._doorbell.session
             while True:
                 batch = await self._reader.read_batch(self._applied, BATCH, self._types)
                 for envelope in batch.events:
@@ -127,10 +143,11 @@ class LiveState:
                 self._seen = time.monotonic()
                 if batch.upto >= batch.head:
                     break
-        if changed:
+            self._session = session
+        if changed and self._task:
             await self._report()
         return changed
 
     async def _report(self) -> None:
         async with self._reader.connection() as conn:
-            await conn.execute(REPORT, [self._node_id, self._applied])
+            await conn.execute(REPORT, [self._doorbell.name, self._applied])

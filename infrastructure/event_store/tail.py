@@ -5,24 +5,31 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterator, Sequence
+from uuid import uuid4
 
 from psycopg import AsyncConnection, Error, sql
+from psycopg.conninfo import make_conninfo
 
 from domain.kernel.errors import Unavailable
 from infrastructure.event_store.reader import Batch, LogReader
 from infrastructure.event_store.statements import LOG_CHANNEL
 
 POLL_S = 1.0
+RECONNECT_S = 0.25
 
 
 class Doorbell:
     """One LISTEN connection that rings for every task of this process that waits on a channel.
 
     A lost connection is opened again; meanwhile the waiters' own polls go on, so nothing depends on it.
+    `name` is the connection's application name, so others see in `pg_stat_activity` whether it lives;
+    `session` counts connections, and is 0 while there is none.
     """
 
     def __init__(self, dsn: str, channel: str = LOG_CHANNEL) -> None:
-        self._dsn = dsn
+        self.name = f"aios-listen-{uuid4().hex}"
+        self.session = 0
+        self._dsn = make_conninfo(dsn, application_name=self.name)
         self._channel = channel
         self._bells: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
@@ -52,16 +59,22 @@ class Doorbell:
             self._bells.discard(bell)
 
     async def _run(self) -> None:
+        sessions = 0
         while True:
+            sessions += 1
             try:
                 async with await AsyncConnection.connect(self._dsn, autocommit=True) as conn:
                     await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(self._channel)))
+                    self.session = sessions
                     self._listening.set()
                     self._ring()
                     async for _ in conn.notifies():
                         self._ring()
             except Error:
-                await asyncio.sleep(0.5)
+                pass  # the database is away; it is tried again below
+            finally:
+                self.session = 0
+            await asyncio.sleep(RECONNECT_S)
 
     def _ring(self) -> None:
         for bell in self._bells:
@@ -100,4 +113,5 @@ class Tail:
                 yield batch
                 if after >= batch.head:
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(bell.wait(), self._poll_s)
+                        async with asyncio.timeout(self._poll_s):
+                            await bell.wait()
