@@ -36,6 +36,8 @@ def migrate(owner_dsn: str) -> str:
         connection.execute(sa.text("SELECT pg_advisory_xact_lock(:key)"), {"key": _LOCK})
         config.attributes["connection"] = connection
         command.upgrade(config, "head")
+        for role in ROLES:  # so that `aios doctor` can tell the revision without the owner's password
+            connection.execute(sa.text(f"GRANT SELECT ON alembic_version TO {role}"))
     return newest_revision()
 
 
