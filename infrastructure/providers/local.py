@@ -16,6 +16,7 @@ from application.orchestration.upstream import (
     UpstreamFailure,
 )
 from infrastructure.embedded.errors import EmbeddedServiceError, ServiceStillStarting
+from infrastructure.providers.uncached import Uncached
 
 RETRY_AFTER_S = 5.0
 
@@ -53,14 +54,14 @@ class WithLocalModel:
         remembered = self._known is not None and self._known[0] is spec
         located = await self._located(spec, call.deadline)
         try:
-            return await self._inner.open(located, call)
+            return Uncached(await self._inner.open(located, call))
         except UpstreamFailure as failure:
             if not _moved(failure):
                 raise
             self._known = None
             if not remembered or failure.kind is not FailureKind.REFUSED:
                 raise
-        return await self._inner.open(await self._located(spec, call.deadline), call)
+        return Uncached(await self._inner.open(await self._located(spec, call.deadline), call))
 
     async def forget(self, provider: str) -> None:
         """See Upstream.forget."""
