@@ -52,6 +52,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
     sqlalchemy.exc.DataError: (422, "invalid-input", "The request has unusable fields"),
     errors.Corrupt: (500, "corrupt", "Stored data does not verify"),
 }
+NO_SUCH_TABLE = "42P01"
 INTERNAL = (500, "internal", "The server failed")
 UNEXPECTED = "The server failed; the log has the details under this request id"
 STATUS_DETAILS = {
@@ -63,6 +64,7 @@ STATUS_DETAILS = {
 
 def problem_response(request: Request[Any, Any, Any], error: Exception) -> Response[Problem]:
     """Return the answer for an error, and log what the client is not told."""
+    error = _told(error)
     status, name, title = _classify(error)
     if status >= 500 and not isinstance(error, errors.Unavailable):
         log.error("request failed", exc_info=error, status=status)
@@ -77,6 +79,13 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
         components=getattr(error, "components", None),
     )
     return Response(problem, status_code=status, media_type=MEDIA_TYPE, headers=_headers(error, status))
+
+
+def _told(error: Exception) -> Exception:
+    """Return what a client is told instead of an error of the database's driver."""
+    if isinstance(error, sqlalchemy.exc.DBAPIError) and getattr(error.orig, "sqlstate", "") == NO_SUCH_TABLE:
+        return errors.Unavailable("projections", "the read models are being built; try again shortly", 1.0)
+    return error
 
 
 def _classify(error: Exception) -> tuple[int, str, str]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import secrets
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 from litestar.testing import TestClient
 
+from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from interfaces.http.app import create_app
+from tests import services
 from tests.interfaces.http.fakes import World
+from tests.interfaces.http.product import Product, running_product
 
 
 @pytest.fixture
@@ -26,3 +31,16 @@ def client(world: World) -> Iterator[TestClient]:
 @pytest.fixture
 def admin() -> dict[str, str]:
     return {"authorization": "Bearer key-admin"}
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def product(
+    postgres: PostgresEndpoint, tmp_path_factory: pytest.TempPathFactory
+) -> AsyncIterator[Product]:
+    """The real product, one for a module; tests keep apart by tenants of their own."""
+    name = f"product_{secrets.token_hex(6)}"
+    database = services.fresh_database(postgres, name, "migrated")
+    with services.running_valkey(services.session_directory(tmp_path_factory) / "valkey") as valkey:
+        async with running_product(database, valkey.url, tmp_path_factory.mktemp("product")) as running:
+            yield running
+    services.drop_database(postgres, name)
