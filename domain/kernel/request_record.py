@@ -34,7 +34,10 @@ class TokenCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Where a request should go and why. `targets` are `provider/model` in the order of the attempts."""
+    """Where a request should go and why. `targets` are `provider/model` in the order of the attempts.
+
+    `fallback_off`: the caller wanted the first target or an error. `least_bad`: no target was fit for use.
+    """
 
     requested_model: str
     policy: str | None = None
@@ -46,6 +49,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     latency_budget_ms: int | None = None
     experiment: str | None = None
     arm: str | None = None
+    fallback_off: bool = False
+    least_bad: bool = False
 
 
 class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -208,6 +208,7 @@ def _decision(
         latency_budget_ms=request.latency_budget_ms or (rule.latency_budget_ms if rule else None),
         experiment=choice.experiment.name if choice.experiment else None,
         arm=str(choice.first) if choice.experiment else None,
+        fallback_off=request.fallback_off,
     )
 
 

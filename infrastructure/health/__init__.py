@@ -1,0 +1,1 @@
+"""Health of targets between processes: what each saw goes to all, and leases of half-open targets."""

@@ -1,0 +1,1 @@
+"""Tests of the health exchange, on a real Valkey."""
