@@ -15,7 +15,7 @@ from dotenv import dotenv_values
 
 T = TypeVar("T")
 MASTER_KEY_BYTES = 32
-SHORTEST_ADMIN_KEY = 16
+SHORTEST_ADMIN_KEY, LONGEST_ADMIN_KEY = 16, 512
 
 
 class SettingsError(Exception):
@@ -56,7 +56,7 @@ def load(environment: Mapping[str, str] | None = None, folder: Path | None = Non
     Raises SettingsError for the first unusable value.
     """
     file = (folder or Path.cwd()) / ".env"
-    found = {k: v for k, v in dotenv_values(file).items() if v is not None} if file.is_file() else {}
+    found = _dotenv(file) if file.is_file() else {}
     found.update(os.environ if environment is None else environment)
     values: dict[str, Any] = {}
     for variable, (field, read) in _VARIABLES.items():
@@ -65,6 +65,14 @@ def load(environment: Mapping[str, str] | None = None, folder: Path | None = Non
             values[field] = _read(variable, text, read)
     settings = Settings(**values)
     return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def _dotenv(file: Path) -> dict[str, str]:
+    try:
+        return {name: value for name, value in dotenv_values(file).items() if value is not None}
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is not UTF-8 text"
+        raise SettingsError(f".env: {file} cannot be read: {why}") from None
 
 
 def _read(variable: str, text: str, read: Callable[[str], T]) -> T:
@@ -108,7 +116,8 @@ def _url(*schemes: str) -> Callable[[str], str]:
     return read
 
 
-def _master_key(text: str) -> bytes:
+def checked_master_key(text: str) -> bytes:
+    """Return the 32 bytes that a base64 text stands for; raises ValueError when it is none of 32 bytes."""
     try:
         key = base64.b64decode(text, validate=True)
     except binascii.Error:
@@ -118,9 +127,13 @@ def _master_key(text: str) -> bytes:
     return key
 
 
-def _admin_key(text: str) -> str:
-    if len(text) < SHORTEST_ADMIN_KEY or not (text.isascii() and text.isprintable()) or " " in text:
-        raise ValueError(f"must have at least {SHORTEST_ADMIN_KEY} printable ASCII characters, no blanks")
+def checked_admin_key(text: str) -> str:
+    """Return a usable bootstrap key; raises ValueError that says what is wrong, without the key."""
+    fits = SHORTEST_ADMIN_KEY <= len(text) <= LONGEST_ADMIN_KEY
+    if not fits or not (text.isascii() and text.isprintable()) or " " in text:
+        raise ValueError(
+            f"must have {SHORTEST_ADMIN_KEY} to {LONGEST_ADMIN_KEY} printable ASCII characters, no blanks"
+        )
     return text
 
 
@@ -144,8 +157,8 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "AIOS_HOST": ("host", _text),
     "AIOS_PORT": ("port", _integer(0, 65535)),
     "AIOS_DATA_DIR": ("data_dir", Path),
-    "AIOS_ADMIN_KEY": ("admin_key", _admin_key),
-    "AIOS_MASTER_KEY": ("master_key", _master_key),
+    "AIOS_ADMIN_KEY": ("admin_key", checked_admin_key),
+    "AIOS_MASTER_KEY": ("master_key", checked_master_key),
     "AIOS_WEB_WORKERS": ("web_workers", _integer(1, 64)),
     "AIOS_WORKER_PROCESSES": ("worker_processes", _integer(1, 64)),
     "DATABASE_URL": ("database_url", _url("postgresql", "postgres")),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 from uuid import uuid4
 
 from litestar import Litestar
+from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -49,8 +50,10 @@ from infrastructure.jobs.timetables import cron_problem, timetable_of
 from infrastructure.operations import upkeep
 from infrastructure.operations.administration import Administration
 from infrastructure.operations.administration import administration as _administration
+from infrastructure.operations.demo import load_demo as _load_demo
 from infrastructure.operations.doctor import diagnose
 from infrastructure.operations.projector import run_projector
+from infrastructure.operations.readiness import readiness_probes
 from infrastructure.operations.schema import migrate_all as migrate
 from infrastructure.operations.stopping import until_stopped
 from infrastructure.operations.up import run_up
@@ -106,6 +109,11 @@ def run_api(settings: Settings, fd: int | None) -> None:
 def administration(settings: Settings, where: Endpoints) -> AbstractAsyncContextManager[Administration]:
     """Open what a few commands of an operator need."""
     return _administration(settings, where, CONTROL_TYPES)
+
+
+def load_demo(settings: Settings, where: Endpoints) -> Coroutine[Any, Any, dict[str, Any]]:
+    """Fill the tenant `demo`."""
+    return _load_demo(settings, where, CONTROL_TYPES)
 
 
 def clock() -> datetime:
@@ -194,12 +202,7 @@ class Api:
             principal_of=self._principal_of,
             session_secret=derive("console-sessions"),
             idempotency=PostgresIdempotencyStore(self.runtime.app_pool, derive("idempotent-answers")),
-            probes={
-                "database": self._probe_database,
-                "queue": self._probe_queue,
-                "event_log": self._probe_log,
-                "projections": self._probe_projections,
-            },
+            probes=readiness_probes(self.runtime.log.head, self._redis, self.live, self.reads.waiter),
             reading=partial(tenant_connection, app_engine),
             read_barrier=self.reads.barrier,
             connections=self.providers.connections,
@@ -261,25 +264,10 @@ class Api:
     def _observe_attempt(self, _tenant: str, attempt: Attempt) -> None:
         self.metrics.observe_attempt(attempt.provider, attempt.outcome)
 
-    async def _probe_database(self) -> str:
-        return f"log at position {await self.runtime.log.head()}"
-
-    async def _probe_queue(self) -> None:
-        await self._redis.ping()
-
-    async def _probe_log(self) -> str:
-        self._require_fresh()
-        return f"control state at position {self.live.applied}"
-
-    async def _probe_projections(self) -> str:
-        head = await self.runtime.log.head()
-        if not await self.reads.waiter.caught_up(head, (), 1.5):
-            raise Unavailable("projections", f"read models have not reached position {head}")
-        return f"at position {head}"
-
 
 __all__ = [
     "Api",
+    "DatabaseError",
     "EmbeddedServiceError",
     "Endpoints",
     "Process",
@@ -290,6 +278,7 @@ __all__ = [
     "build_console",
     "configure_logging",
     "diagnose",
+    "load_demo",
     "load_settings",
     "migrate",
     "open_endpoints",

@@ -12,6 +12,7 @@ from infrastructure.database.migrate import migrate
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from tests import services
 from tests.event_store import EventStore, open_store
+from tests.product import Product, running_product
 
 
 @pytest.fixture(scope="session")
@@ -36,6 +37,13 @@ async def store(database: PostgresEndpoint, tmp_path: Path) -> AsyncIterator[Eve
     """The event store on a fresh database."""
     async with open_store(database, tmp_path / "keys") as opened:
         yield opened
+
+
+@pytest.fixture(scope="session")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
+    """The whole product, one for each xdist worker, for tests that kill nothing and stay in a tenant."""
+    with running_product(tmp_path_factory.mktemp("product") / "d") as running:
+        yield running
 
 
 def void(_: object) -> None:

@@ -5,18 +5,24 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 from uuid import uuid4
 
 from application.binding import bind
 from application.bus import Bus, Caller, Command, Outcome
+from application.orchestration.handlers import HANDLERS as ORCHESTRATION
+from application.orchestration.ports import OrchestrationPorts
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
 from domain.registry import event_registry
 from infrastructure.event_store.live import LiveState
+from infrastructure.providers.catalog import builtin_providers
+from infrastructure.providers.egress import normalise_base_url
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.secret_files import DerivedSecrets
 from infrastructure.settings import Settings
+from projections.orchestration.live import ProviderDirectory
 from projections.registry import PROJECTIONS
 from projections.scope import tenant_connection
 from projections.wait import ProjectionWaiter
@@ -25,12 +31,29 @@ from projections.wait import ProjectionWaiter
 class Administration:
     """Dispatches commands as the operator of this machine, and reads what they changed."""
 
-    def __init__(self, runtime: Runtime, control_types: Sequence[str]) -> None:
+    def __init__(self, settings: Settings, runtime: Runtime, control_types: Sequence[str]) -> None:
+        self.runtime = runtime
         self._engine = runtime.engine(runtime.where.app_dsn)
-        self._live = LiveState(runtime.reader, runtime.control_doorbell, control_types, [])
+        builtins = builtin_providers(
+            openai_api_key=settings.openai_api_key, anthropic_api_key=settings.anthropic_api_key
+        )
+        providers = ProviderDirectory(builtins.connections, builtins.missing)
+        self._live = LiveState(runtime.reader, runtime.control_doorbell, control_types, [providers.apply])
         self._waiter = ProjectionWaiter(self._engine, [p.name for p in PROJECTIONS if p.name != "usage"])
-        ports = TenancyPorts(DerivedSecrets(runtime.kms.derive("api-keys")))
-        self._bus = Bus(bind(TENANCY, ports), runtime.log, lambda: datetime.now(UTC), self)
+        tenancy = TenancyPorts(DerivedSecrets(runtime.kms.derive("api-keys")))
+        private = settings.egress == "private"
+        orchestration = OrchestrationPorts(providers, partial(normalise_base_url, allow_private=private))
+        handlers = {**bind(TENANCY, tenancy), **bind(ORCHESTRATION, orchestration)}
+        self._bus = Bus(handlers, runtime.log, lambda: datetime.now(UTC), self)
+
+    async def open(self) -> None:
+        """Listen to read models, and learn which providers there are."""
+        await self._waiter.start()
+        await self._live.everywhere(0)
+
+    async def close(self) -> None:
+        """Stop listening."""
+        await self._waiter.close()
 
     async def caught_up(self, position: int, projections: Sequence[str] = (), timeout_s: float = 2.0) -> bool:
         """Wait for read models; see application.ports.ReadModels."""
@@ -40,14 +63,17 @@ class Administration:
         """Wait for the API processes; see application.ports.ReadModels."""
         return await self._live.everywhere(position, timeout_s)
 
-    async def dispatch(self, command: Command, tenant: str) -> Outcome:
-        """Carry out a command in a tenant, with every role that commands on this machine need."""
+    async def dispatch(self, command: Command, tenant: str, *, command_id: str | None = None) -> Outcome:
+        """Carry out a command in a tenant, with every role that commands on this machine need.
+
+        A command id that was used before makes the command change nothing.
+        """
         caller = Caller(
             tenant=tenant,
             actor="system/cli",
             roles=frozenset({"admin", "platform"}),
             correlation=f"cli-{uuid4().hex}",
-            command_id=uuid4().hex,
+            command_id=command_id or uuid4().hex,
         )
         return await self._bus.dispatch(command, caller)
 
@@ -64,6 +90,11 @@ async def administration(
     runtime = Runtime(settings, where, event_registry(), name="cli", control_types=control_types)
     await runtime.open()
     try:
-        yield Administration(runtime, control_types)
+        opened = Administration(settings, runtime, control_types)
+        await opened.open()
+        try:
+            yield opened
+        finally:
+            await opened.close()
     finally:
         await runtime.close()

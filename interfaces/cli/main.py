@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 import click
 
 from domain.kernel.errors import AiosError
+from interfaces import composition
 from interfaces.cli import audit, identity, processes, projections, system
 from interfaces.cli.output import fail
 
@@ -31,8 +33,17 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2 if isinstance(error, click.UsageError) else 1)
+    except composition.SettingsError as error:
+        fail(str(error), 2)
     except AiosError as error:
         fail(error.message)
+    except composition.EmbeddedServiceError as error:
+        fail(str(error))
+    except composition.DatabaseError as error:
+        fail(f"the database does not answer: {str(error).strip().splitlines()[0]}")
+    except BrokenPipeError:  # whoever read our output has gone, as `head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
 
 
 if __name__ == "__main__":

@@ -9,8 +9,6 @@ from typing import Any, NoReturn, TypeVar
 
 import click
 import msgspec
-from rich.console import Console
-from rich.table import Table
 
 from interfaces import composition
 
@@ -18,7 +16,7 @@ T = TypeVar("T")
 as_json = click.option("--json", "json_output", is_flag=True, help="Print JSON.")
 
 
-def show(data: Any, *, json_output: bool, columns: Sequence[str] = ()) -> None:
+def show(data: Any, *, json_output: bool) -> None:
     """Print a list of objects as a table, an object as lines, or either as JSON."""
     if json_output:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
@@ -26,7 +24,7 @@ def show(data: Any, *, json_output: bool, columns: Sequence[str] = ()) -> None:
         for name, value in data.items():
             click.echo(f"{name}: {_plain(value)}")
     else:
-        _table(data, columns)
+        _table(data)
 
 
 def fail(message: str, status: int = 1) -> NoReturn:
@@ -41,11 +39,8 @@ def say(line: str) -> None:
 
 
 def settings() -> composition.Settings:
-    """Return the settings; a wrong value ends the command with one line that names the variable."""
-    try:
-        return composition.load_settings()
-    except composition.SettingsError as error:
-        fail(str(error), 2)
+    """Return the settings. Raises SettingsError, which ends the command with a line naming the variable."""
+    return composition.load_settings()
 
 
 def run(work: Callable[[composition.Settings, composition.Endpoints], Coroutine[Any, Any, T]]) -> T:
@@ -55,12 +50,14 @@ def run(work: Callable[[composition.Settings, composition.Endpoints], Coroutine[
     return asyncio.run(work(found, where))
 
 
-def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
-    names = columns or (list(rows[0]) if rows else [])
-    table = Table(*names, box=None, pad_edge=False)
-    for row in rows:
-        table.add_row(*(_plain(row.get(name)) for name in names))
-    Console(soft_wrap=True).print(table)
+def _table(rows: Sequence[Mapping[str, Any]]) -> None:
+    if not rows:
+        click.echo("(none)")
+        return
+    lines = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for line in lines:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
 def _plain(value: Any) -> str:

@@ -8,16 +8,13 @@ from typing import Final
 import click
 
 from interfaces import composition
-from interfaces.cli.output import fail, say, settings
+from interfaces.cli.output import say, settings
 
 
 @click.command()
 def up() -> None:
     """Run everything on this machine in the foreground; Ctrl-C or SIGTERM stops it all."""
-    try:
-        composition.run_up(settings(), say)
-    except composition.EmbeddedServiceError as error:
-        fail(str(error))
+    composition.run_up(settings(), say)
 
 
 @click.command()

@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from interfaces import composition
-from interfaces.cli.output import as_json, fail, say, settings, show
+from interfaces.cli.output import as_json, fail, run, say, settings, show
 
 
 @click.command()
@@ -58,9 +58,7 @@ def demo() -> None:
 @as_json
 def load(json_output: bool) -> None:
     """Fill the tenant `demo` with realistic data for every page; running it again changes nothing."""
-    found = settings()
-    where = composition.open_endpoints(found, lambda line: click.echo(line, err=True))
-    show(asyncio.run(composition.load_demo(found, where)), json_output=json_output)
+    show(run(composition.load_demo), json_output=json_output)
 
 
 COMMANDS: Final = (migrate, doctor, ui, demo)
