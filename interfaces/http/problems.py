@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from http import HTTPStatus
 from typing import Any
 
@@ -54,6 +55,7 @@ TABLE: dict[type[Exception], tuple[int, str, str]] = {
 }
 NO_SUCH_TABLE = "42P01"
 INTERNAL = (500, "internal", "The server failed")
+MISSING_PARAMETER = re.compile(r"Missing required \w+ parameter '([^']+)'")
 UNEXPECTED = "The server failed; the log has the details under this request id"
 STATUS_DETAILS = {
     404: "there is nothing at this path; GET /docs lists what there is",
@@ -72,9 +74,9 @@ def problem_response(request: Request[Any, Any, Any], error: Exception) -> Respo
         type=f"urn:aios:problem:{name}",
         title=title,
         status=status,
-        detail=_detail(error, status),
+        detail=_detail(request, error, status),
         request_id=request_id_of(request.scope),
-        errors=_field_errors(error),
+        errors=_field_errors(request, error),
         purge_id=getattr(error, "purge_id", None),
         components=getattr(error, "components", None),
     )
@@ -100,31 +102,40 @@ def _classify(error: Exception) -> tuple[int, str, str]:
     return INTERNAL
 
 
-def _detail(error: Exception, status: int) -> str:
+def _detail(request: Request[Any, Any, Any], error: Exception, status: int) -> str:
     if isinstance(error, errors.Corrupt) or (status >= 500 and not isinstance(error, errors.AiosError)):
         return UNEXPECTED
     if isinstance(error, errors.AiosError):
         return error.message
     if isinstance(error, ValidationException):
-        return "; ".join(f"{e.pointer}: {e.detail}".removeprefix(": ") for e in _field_errors(error))
+        return "; ".join(f"{e.pointer}: {e.detail}".removeprefix(": ") for e in _field_errors(request, error))
     detail = getattr(error, "detail", "")
     generic = not detail or detail == HTTPStatus(status).phrase or status == 413
     return STATUS_DETAILS.get(status, detail) if generic else detail
 
 
-def _field_errors(error: Exception) -> tuple[FieldError, ...]:
+def _field_errors(request: Request[Any, Any, Any], error: Exception) -> tuple[FieldError, ...]:
     if isinstance(error, errors.InvalidInput):
-        return error.errors
-    if isinstance(error, ValidationException) and isinstance(error.extra, list):
-        return tuple(_parameter_error(item) for item in error.extra)
-    return ()
+        return tuple(
+            FieldError(e.pointer if e.pointer[:1] in {"", "/"} else f"/{e.pointer}", e.detail)
+            for e in error.errors
+        )
+    if not isinstance(error, ValidationException):
+        return ()
+    if missing := MISSING_PARAMETER.match(error.detail):
+        return (FieldError(f"/{missing[1]}", "this parameter is required"),)
+    found = error.extra if isinstance(error.extra, list) else []
+    return tuple(_parameter_error(request, item) for item in found)
 
 
-def _parameter_error(item: dict[str, Any]) -> FieldError:
-    if item.get("key") == "data":  # Litestar's name for the whole body; only a missing one gets here
+def _parameter_error(request: Request[Any, Any, Any], item: dict[str, Any]) -> FieldError:
+    name = str(item.get("key", ""))
+    if name == "data":  # Litestar's name for the whole body; only a missing one gets here
         return FieldError("", "the request needs a JSON body")
-    pointer = "/" + str(item.get("key", "")).replace("~", "~0").replace("/", "~1")
-    return FieldError(pointer, str(item.get("message", "unusable value")))
+    field = request.route_handler.parsed_fn_signature.parameters.get(name)
+    wire_name = getattr(field.kwarg_definition, "name", None) if field else None
+    detail = str(item.get("message", "unusable value"))
+    return FieldError(f"/{wire_name or name}", detail[:1].lower() + detail[1:].replace("`", ""))
 
 
 def _headers(error: Exception, status: int) -> dict[str, str]:

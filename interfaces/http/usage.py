@@ -69,7 +69,6 @@ async def get_breakdown(
 @read(
     "/usage/events",
     roles=USERS,
-    media_type=JSONL,
     responses={
         200: ResponseSpec(
             UsageEvent, media_type=JSONL, generate_examples=False, description="One request a line."

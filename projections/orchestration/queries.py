@@ -46,7 +46,7 @@ async def model_policy_history(
         query = query.where(model_policies.c.version < before)
     found = await conn.execute(query.order_by(model_policies.c.version.desc()).limit(limit + 1))
     versions = [_active(row) for row in found]
-    older: list[ActivePolicy | None] = [*versions[1:], None]
+    older: list[ActivePolicy | None] = [*versions[1:], None][: len(versions)]
     return [
         PolicyVersion(
             version=each.version,

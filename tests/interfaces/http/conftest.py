@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import pytest_asyncio
@@ -14,7 +15,9 @@ from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from interfaces.http.app import create_app
 from tests import services
 from tests.interfaces.http.fakes import World
-from tests.interfaces.http.product import Product, running_product
+
+if TYPE_CHECKING:
+    from tests.interfaces.http.product import Product
 
 
 @pytest.fixture
@@ -38,6 +41,8 @@ async def product(
     postgres: PostgresEndpoint, tmp_path_factory: pytest.TempPathFactory
 ) -> AsyncIterator[Product]:
     """The real product, one for a module; tests keep apart by tenants of their own."""
+    from tests.interfaces.http.product import running_product  # heavy, and few tests need it
+
     name = f"product_{secrets.token_hex(6)}"
     database = services.fresh_database(postgres, name, "migrated")
     with services.running_valkey(services.session_directory(tmp_path_factory) / "valkey") as valkey:
