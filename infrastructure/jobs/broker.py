@@ -24,7 +24,7 @@ from infrastructure.jobs.job import Job, JobRef
 
 QUEUE = "jobs"
 NAMESPACE = "aios"
-DEAD_AFTER_MS = 7_000
+DEAD_AFTER_MS = 5_000
 SOCKET_TIMEOUT_S = 10.0
 Perform = Callable[[Job, JobRef, int], None]
 """Does one attempt at a job in the calling thread; the number is how many attempts failed before."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 from collections.abc import Mapping
 from datetime import datetime
@@ -22,6 +21,7 @@ from infrastructure.event_store.tail import Tail
 from infrastructure.jobs.timetables import timetable_of
 
 TYPES = (TenantCreated.TYPE, WorkflowConfigured.TYPE)
+BATCH = 1000
 logger = logging.getLogger(__name__)
 
 
@@ -48,22 +48,18 @@ class Plans:
         self._tenants: dict[str, None] = {}
         self._settings: dict[tuple[str, str], tuple[Settings, datetime]] = {}
         self._position = 0
-        self._complete = asyncio.Event()
         self._schedules: list[Schedule] | None = None
         self.version = 0
 
-    async def follow(self) -> None:
-        """Follow the log for ever."""
-        async for batch in self._tail.follow(self._position, types=TYPES):
+    async def catch_up(self) -> None:
+        """Fold what is new in the log. Raises Unavailable when it cannot be read."""
+        while True:
+            batch = await self._tail.read_batch(self._position, BATCH, TYPES)
             for envelope in batch.events:
                 self._fold(envelope)
             self._position = batch.upto
             if batch.upto >= batch.head:
-                self._complete.set()
-
-    async def complete(self) -> None:
-        """Wait until the log was read to its end once."""
-        await self._complete.wait()
+                return
 
     def schedules(self) -> list[Schedule]:
         """Return what is enabled now."""

@@ -23,7 +23,7 @@ logger = logging.getLogger(__name__)
 
 
 class Scheduler:
-    """Looks once a second what is due; asks the database only when a slot has come."""
+    """Looks once a second what is due; asks the ledger only when a slot has come."""
 
     def __init__(
         self, plans: Plans, ledger: TickLedger, log: EventLog, clock: Clock, poll_s: float = POLL_S
@@ -38,15 +38,19 @@ class Scheduler:
 
     async def run(self) -> None:
         """Tick for ever; goes on after the database was away."""
-        async with asyncio.TaskGroup() as group:
-            group.create_task(self._plans.follow())
-            await self._plans.complete()
-            while True:
+        while True:
+            try:
                 await self.tick_due()
-                await asyncio.sleep(self._poll_s)
+            except AiosError as error:
+                logger.warning("scheduler: %s; trying again", error.message)
+            await asyncio.sleep(self._poll_s)
 
     async def tick_due(self) -> None:
-        """Tick everything that is due now; what fails is tried again the next time."""
+        """Tick everything that is due now under the newest settings.
+
+        A schedule that fails is tried again the next time. Raises Unavailable when the log cannot be read.
+        """
+        await self._plans.catch_up()
         if self._plans.version != self._seen_version:
             self._next.clear()
             self._seen_version = self._plans.version

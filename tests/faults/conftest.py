@@ -1,5 +1,6 @@
-"""The running product for the fault tests that need it."""
+"""The running product, and a bench for background work, for the fault tests that need them."""
 
+from tests.infrastructure.jobs.conftest import bench, redis_url
 from tests.integration.gateway.live import live, tenant
 
-__all__ = ["live", "tenant"]
+__all__ = ["bench", "live", "redis_url", "tenant"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from msgspec import UNSET
 
@@ -22,7 +24,7 @@ def office() -> Office:
     return Office(bind(HANDLERS, WorkflowPorts(lambda text: None if text.count(" ") == 4 else "not cron")))
 
 
-async def change(office: Office, tenant: str = "default", role: str = "operator", **fields: object):
+async def change(office: Office, tenant: str = "default", role: str = "operator", **fields: Any):
     command = ChangeWorkflow(name=NAME, change=WorkflowChange(**fields))
     return await office.send(command, role, tenant=tenant)
 

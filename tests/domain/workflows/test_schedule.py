@@ -55,7 +55,8 @@ def test_six_hours_of_downtime_are_made_up_for_by_policy():
 
 
 def test_catching_up_on_all_goes_in_steps_and_loses_none():
-    last, ticked = NOON, []
+    last = NOON
+    ticked: list[datetime] = []
     while slots := due(last, NOON + timedelta(days=2), "all"):
         assert len(slots) <= MOST_AT_ONCE
         ticked += slots

@@ -138,6 +138,14 @@ class Bench:
 
         await until(there, f"effects of {positions}", within_s)
 
+    async def all_handed(self, jobs: int) -> None:
+        """Wait until so many jobs were handed to the queue."""
+
+        async def there() -> bool:
+            return await self.rows("SELECT count(*) FROM inbox") == [(jobs,)]
+
+        await until(there, f"{jobs} jobs handed over")
+
     @asynccontextmanager
     async def working(self, jobs: list[Job] | None = None, **more: Any) -> AsyncIterator[None]:
         """Run a worker in this process while the block runs."""

@@ -42,6 +42,10 @@ def finished(run_id: str, status: str = "succeeded", error: str | None = None) -
     )
 
 
+def configured(*, enabled: bool, cron: str | None) -> WorkflowConfigured:
+    return WorkflowConfigured(workflow=NAME, enabled=enabled, interval_s=None, cron=cron, configured_at=NOON)
+
+
 @pytest.fixture
 def tail() -> MemoryTail:
     tail = MemoryTail()
@@ -106,11 +110,10 @@ async def test_a_workflow_shows_its_settings_and_its_last_run(
         assert built.last_run
         assert built.last_run.run_id == "c"
         # when an operator changes it
-        changed = {"workflow": NAME, "interval_s": None, "configured_at": NOON}
-        tail.append(WorkflowConfigured(enabled=True, cron="0 3 * * *", **changed))
+        tail.append(configured(enabled=True, cron="0 3 * * *"))
         await reached(engines, "workflows", await tail.head())
         nightly = await workflow_of(engines, "t1")
-        tail.append(WorkflowConfigured(enabled=False, cron=None, **changed))
+        tail.append(configured(enabled=False, cron=None))
         await reached(engines, "workflows", await tail.head())
         off = await workflow_of(engines, "t1")
         # then
