@@ -5,8 +5,10 @@ from __future__ import annotations
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
 from domain.orchestration.events import EVENTS as ORCHESTRATION
+from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
 from domain.tenancy.events import EVENTS as TENANCY
+from domain.usage.events import EVENTS as USAGE
 from domain.workflows.events import EVENTS as WORKFLOWS
 
 KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
@@ -15,6 +17,6 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, MODEL_HEALTH, WORKFLOWS):
+    for classes in (KERNEL, TENANCY, ORCHESTRATION, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
         registry.register(classes)
     return registry

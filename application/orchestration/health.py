@@ -23,6 +23,8 @@ THROTTLED_WITHOUT_WORD_S = 10.0
 WANTED_FOR_S = 60.0
 PROBE_S = 30.0
 MOST_TARGETS = 10_000
+SKIPPED_FOR_HEALTH = ("unhealthy: ", "throttled: ")
+"""How the reasons begin for which a decision skips a target that must rest."""
 
 
 class Key(NamedTuple):

@@ -37,6 +37,10 @@ class PolicyDirectory:
         """Return the policy in force in a workspace, None when none was ever set."""
         return self._active.get((tenant, workspace))
 
+    def everywhere(self) -> list[tuple[str, ActivePolicy]]:
+        """Return the policies in force of all tenants, each with its tenant."""
+        return [(tenant, active) for (tenant, _), active in self._active.items()]
+
 
 class ProviderDirectory:
     """Folds provider events over the built-in providers; answers how a tenant's providers are reached.
