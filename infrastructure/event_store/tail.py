@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from uuid import uuid4
 
 from psycopg import AsyncConnection, Error, sql
@@ -99,7 +99,7 @@ class Tail:
 
     async def follow(
         self, after: int, *, types: Sequence[str] | None = None, limit: int = 1000
-    ) -> AsyncIterator[Batch]:
+    ) -> AsyncGenerator[Batch, None]:
         """Yield batches for ever, an empty one at each idle poll; waits while the database is away."""
         with self._doorbell.bell() as bell:
             while True:

@@ -6,6 +6,7 @@ import math
 import time
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from multidict import CIMultiDict
 
 from application.orchestration.upstream import FailureKind, ProviderSpec, UpstreamCall, UpstreamFailure
@@ -25,7 +26,12 @@ LARGE_BODY = 1_000_000  # above it aiohttp wants a file, so that one write does 
 class HttpUpstream:
     """Upstream over aiohttp; make it inside the event loop that uses it."""
 
-    def __init__(self) -> None:
+    def __init__(
+        self, *, names: AbstractResolver | None = None, stale_window_s: float = STALE_WINDOW_S
+    ) -> None:
+        """Resolve host names with `names` (aiohttp's own when left off), always behind the egress rules."""
+        self._names = names
+        self._stale_window_s = stale_window_s
         self._pools: dict[tuple[str, str, bool], ProviderPool] = {}
         self._headers: dict[str, tuple[ProviderSpec, dict[str, str], dict[str, str]]] = {}
 
@@ -60,7 +66,7 @@ class HttpUpstream:
         opening = Opening()
         pool.began(opening)
         try:
-            response = await _exchange(pool, spec, call, headers)
+            response = await _exchange(pool, spec, call, headers, self._stale_window_s)
             if not 200 <= response.status < 300:
                 raise await _refusal(spec, call, response)
             if response.headers.get("Content-Type", "").startswith("text/html"):
@@ -78,7 +84,7 @@ class HttpUpstream:
         pool = self._pools.get(key)
         if pool is None:
             try:
-                pool = self._pools[key] = ProviderPool(spec)
+                pool = self._pools[key] = ProviderPool(spec, self._names)
             except (EgressForbidden, ValueError) as refused:
                 failure = failures.from_exception(refused, spec.name)
             else:
@@ -95,7 +101,11 @@ class HttpUpstream:
 
 
 async def _exchange(
-    pool: ProviderPool, spec: ProviderSpec, call: UpstreamCall, headers: CIMultiDict[str]
+    pool: ProviderPool,
+    spec: ProviderSpec,
+    call: UpstreamCall,
+    headers: CIMultiDict[str],
+    stale_window_s: float,
 ) -> aiohttp.ClientResponse:
     """Sends and waits for the headers; a reused connection that was dead already is replaced once."""
     for fresh in (False, True):
@@ -113,7 +123,7 @@ async def _exchange(
         except (aiohttp.ClientError, OSError, EgressForbidden, ValueError) as exc:
             failure = failures.from_exception(exc, spec.name)
         stale = failure.kind is FailureKind.RESET and connection_was_reused.get()
-        if not stale or time.monotonic() - sent > STALE_WINDOW_S:
+        if not stale or time.monotonic() - sent > stale_window_s:
             break
     raise failure
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from weakref import WeakSet
 
 import aiohttp
+from aiohttp.abc import AbstractResolver
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.client_reqrep import ClientRequest
 from aiohttp.connector import AddrInfoType, Connection
@@ -43,10 +44,11 @@ class Opening:
 class ProviderPool:
     """The sessions of one (provider, base URL); knows its running answers, to close after the last one."""
 
-    def __init__(self, spec: ProviderSpec) -> None:
+    def __init__(self, spec: ProviderSpec, names: AbstractResolver | None = None) -> None:
         self.url = URL(spec.base_url)
         check_host(self.url.raw_host or "", allow_private=spec.allow_private)
         self._spec = spec
+        self._names = names
         self._sessions: dict[bool, aiohttp.ClientSession] = {}
         self._urls: dict[str, URL] = {}
         self._live: set[Interruptible] = set()
@@ -56,7 +58,7 @@ class ProviderPool:
         """The pooled session, or the one that makes a new connection for each exchange."""
         session = self._sessions.get(fresh)
         if session is None:
-            session = self._sessions[fresh] = _session(self._spec, fresh=fresh)
+            session = self._sessions[fresh] = _session(self._spec, self._names, fresh=fresh)
         return session
 
     def url_of(self, path: str) -> URL:
@@ -113,22 +115,22 @@ class _Connector(aiohttp.TCPConnector):
             self._served.add(protocol)
         return connection
 
-    def __init__(self, spec: ProviderSpec, *, fresh: bool) -> None:
+    def __init__(self, spec: ProviderSpec, names: AbstractResolver | None, *, fresh: bool) -> None:
         self._served: WeakSet[ResponseHandler] = WeakSet()
         super().__init__(
             limit=spec.max_connections,
             force_close=fresh,
             ttl_dns_cache=DNS_TTL_S,
-            resolver=GuardedResolver(allow_private=spec.allow_private),
+            resolver=GuardedResolver(allow_private=spec.allow_private, inner=names),
             ssl=_tls_context() if spec.base_url.startswith("https") else True,
             socket_factory=_socket,
             keepalive_timeout=sentinel if fresh else KEEPALIVE_S,
         )
 
 
-def _session(spec: ProviderSpec, *, fresh: bool) -> aiohttp.ClientSession:
+def _session(spec: ProviderSpec, names: AbstractResolver | None, *, fresh: bool) -> aiohttp.ClientSession:
     return aiohttp.ClientSession(
-        connector=_Connector(spec, fresh=fresh),
+        connector=_Connector(spec, names, fresh=fresh),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=None),
         trust_env=False,  # a proxy from the environment would see what is sent and bypass the egress rules

@@ -7,7 +7,7 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 
 from application.orchestration.upstream import Dialect, FailureKind, ProviderSpec, UpstreamFailure
 from domain.kernel.errors import InvalidInput
-from infrastructure.providers.egress import GuardedResolver, normalise_base_url
+from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
 from tests.contract.conftest import call
 from tests.fakes.upstream import FakeUpstream
@@ -158,11 +158,9 @@ class Names(AbstractResolver):
     ],
 )
 async def test_name_that_resolves_to_a_forbidden_address_is_never_connected(
-    monkeypatch: pytest.MonkeyPatch, answers: tuple[str, ...], allow_private: bool
+    answers: tuple[str, ...], allow_private: bool
 ) -> None:
-    resolver = GuardedResolver(allow_private=allow_private, inner=Names(*answers))
-    monkeypatch.setattr("infrastructure.providers.pool.GuardedResolver", lambda **_: resolver)
-    upstream = HttpUpstream()
+    upstream = HttpUpstream(names=Names(*answers))
     provider = ProviderSpec(
         name="rebind", dialect="openai", base_url="http://rebind.example/v1", allow_private=allow_private
     )
@@ -175,12 +173,8 @@ async def test_name_that_resolves_to_a_forbidden_address_is_never_connected(
     assert "rebind.example" in caught.value.detail
 
 
-async def test_allowed_name_is_connected_at_the_checked_address(
-    monkeypatch: pytest.MonkeyPatch, server: FakeUpstream
-) -> None:
-    resolver = GuardedResolver(allow_private=True, inner=Names("127.0.0.1"))
-    monkeypatch.setattr("infrastructure.providers.pool.GuardedResolver", lambda **_: resolver)
-    upstream = HttpUpstream()
+async def test_allowed_name_is_connected_at_the_checked_address(server: FakeUpstream) -> None:
+    upstream = HttpUpstream(names=Names("127.0.0.1"))
     base_url = f"http://model.example:{server.port}/v1"
 
     answer = await upstream.open(ProviderSpec(name="named", dialect="openai", base_url=base_url), call())

@@ -40,17 +40,16 @@ async def test_fresh_connection_that_fails_is_not_tried_again(
     assert len(server.requests) == 1
 
 
-async def test_reset_after_a_long_silence_is_not_tried_again(
-    http: HttpUpstream, server: FakeUpstream, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_reset_after_a_long_silence_is_not_tried_again(server: FakeUpstream) -> None:
     """A provider that worked on the request and then broke may bill it: that is no stale connection."""
+    http = HttpUpstream(stale_window_s=0.0)
     provider = spec(server.openai_base_url)
     await completed(http, provider)
-    monkeypatch.setattr("infrastructure.providers.http.STALE_WINDOW_S", 0.0)
 
     server.script("reset", "ok")
 
     assert (await failure(http, provider)).kind is FailureKind.RESET
+    await http.aclose()
 
 
 async def test_provider_that_restarted_is_found_again(http: HttpUpstream, server: FakeUpstream) -> None:
