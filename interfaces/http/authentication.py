@@ -59,8 +59,7 @@ class Authentication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection; `scope["auth"]` becomes the Caller."""
         handler = scope["route_handler"]
-        options_only = scope.get("method") == "OPTIONS" and "roles" not in handler.opt
-        if not (options_only or handler.opt.get("public")):
+        if not handler.opt.get("public"):
             caller = identify(scope)
             caller.require(*handler.opt.get("roles", ()))
             scope["auth"] = caller

@@ -47,6 +47,9 @@ def _complete_operation(operation: dict[str, Any], method: str, handler: HTTPRou
     said = {handler.status_code, *(handler.responses or {})}
     answers = {status: answer for status, answer in operation["responses"].items() if int(status) in said}
     operation["responses"] = dict(sorted(answers.items()))
+    answers.get("204", {}).pop("content", None)
+    for media_type in handler.opt.get("also_answers", ()):
+        answers["200"]["content"][media_type] = {"schema": {"type": "string"}}
     for response in answers.values():
         response.setdefault("headers", {})["x-request-id"] = REQUEST_ID_REF
     roles = handler.opt.get("roles", ())

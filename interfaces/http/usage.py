@@ -74,6 +74,7 @@ async def get_breakdown(
             UsageEvent, media_type=JSONL, generate_examples=False, description="One request a line."
         )
     },
+    opt={"also_answers": (CSV,)},
     summary="Export the usage",
     operation_id="exportUsage",
 )

@@ -16,6 +16,8 @@ from interfaces.http.app import create_app
 from tests import services
 from tests.interfaces.http.fakes import World
 
+Backing = tuple[PostgresEndpoint, str, Path]
+
 if TYPE_CHECKING:
     from tests.interfaces.http.product import Product
 
@@ -37,15 +39,28 @@ def admin() -> dict[str, str]:
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def product(
-    postgres: PostgresEndpoint, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[Product]:
+async def product(backing: Backing) -> AsyncIterator[Product]:
     """The real product, one for a module; tests keep apart by tenants of their own."""
     from tests.interfaces.http.product import running_product  # heavy, and few tests need it
 
+    async with running_product(*backing) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def product_url(backing: Backing) -> Iterator[str]:
+    """The real product under the real server."""
+    from tests.interfaces.http.product import served_product  # as above
+
+    with served_product(*backing) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def backing(postgres: PostgresEndpoint, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backing]:
+    """A fresh database, the queue and a data directory."""
     name = f"product_{secrets.token_hex(6)}"
     database = services.fresh_database(postgres, name, "migrated")
     with services.running_valkey(services.session_directory(tmp_path_factory) / "valkey") as valkey:
-        async with running_product(database, valkey.url, tmp_path_factory.mktemp("product")) as running:
-            yield running
+        yield database, valkey.url, tmp_path_factory.mktemp("product")
     services.drop_database(postgres, name)

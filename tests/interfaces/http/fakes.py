@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -117,6 +117,19 @@ class FakeIdempotency:
         self.kept[tenant, key].alive = False
 
 
+class Absent:
+    """Stands for a service that these tests do without."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __getattr__(self, _attribute: str) -> Any:
+        raise Unavailable(self._name, f"there is no {self._name} in this test")
+
+    def __call__(self, *_: Any, **__: Any) -> Any:
+        raise Unavailable(self._name, f"there is no {self._name} in this test")
+
+
 class FakeGateway:
     """A gateway that no test of these routes calls."""
 
@@ -164,8 +177,12 @@ class World:
         def unreachable(tenant: str) -> Any:
             raise Unavailable("database", f"there is no database behind tenant {tenant} in this test")
 
+        absent = {each.name: Absent(each.name) for each in fields(Services)}
         return Services(
             **{
+                **absent,
+                "largest_body": 1024 * 1024,
+                "body_timeout_s": 30.0,
                 "version": "1.2.3",
                 "clock": self.clock,
                 "bus": self.bus,

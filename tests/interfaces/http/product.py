@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,7 @@ from infrastructure.runtime import Endpoints
 from infrastructure.settings import Settings
 from interfaces.composition import Api
 from interfaces.http.app import PREFIX
+from interfaces.http.server import Server, configure, listen
 
 BASE_URL = "http://testserver.local"
 ADMIN_KEY = "aios_admin_of-these-tests-0123456789"
@@ -72,14 +74,7 @@ class Tenant:
 @asynccontextmanager
 async def running_product(database: PostgresEndpoint, redis_url: str, data: Path) -> AsyncIterator[Product]:
     """Run the API and the projector in this event loop."""
-    settings = Settings(data_dir=data, admin_key=ADMIN_KEY)
-    where = Endpoints(
-        app_dsn=database.app_dsn,
-        system_dsn=database.system_dsn,
-        owner_dsn=database.owner_dsn,
-        keyring_dsn=database.keyring_dsn,
-        redis_url=redis_url,
-    )
+    settings, where = _where(database, redis_url, data)
     projector = asyncio.create_task(run_projector(settings, where))
     api = Api(settings, where)
     try:
@@ -119,3 +114,47 @@ async def _ready(client: AsyncClient) -> None:
             return
         await asyncio.sleep(0.1)
     raise TimeoutError("the product did not become ready")
+
+
+@contextmanager
+def served_product(database: PostgresEndpoint, redis_url: str, data: Path) -> Iterator[str]:
+    """Run the product in a thread of its own, under the real server, and yield its base URL."""
+    listener = listen("127.0.0.1", 0)
+    settings, where = _where(database, redis_url, data)
+    servers: list[Server] = []
+    ready = threading.Event()
+
+    async def serve() -> None:
+        projector = asyncio.create_task(run_projector(settings, where))
+        api = Api(settings, where)
+        servers.append(Server(configure(lambda: api.app)))
+        serving = asyncio.create_task(servers[0].serve(sockets=[listener]))
+        async with AsyncClient(base_url=url) as client:
+            await _ready(client)
+        ready.set()
+        await serving
+        projector.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await projector
+
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    thread = threading.Thread(target=asyncio.run, args=(serve(),))
+    thread.start()
+    try:
+        assert ready.wait(60), "the product did not become ready"
+        yield url
+    finally:
+        for server in servers:
+            server.should_exit = True
+        thread.join(60)
+
+
+def _where(database: PostgresEndpoint, redis_url: str, data: Path) -> tuple[Settings, Endpoints]:
+    where = Endpoints(
+        app_dsn=database.app_dsn,
+        system_dsn=database.system_dsn,
+        owner_dsn=database.owner_dsn,
+        keyring_dsn=database.keyring_dsn,
+        redis_url=redis_url,
+    )
+    return Settings(data_dir=data, admin_key=ADMIN_KEY), where

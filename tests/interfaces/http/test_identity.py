@@ -133,3 +133,19 @@ async def test_keys_expire(product):
 
     assert past.status_code == 422
     assert past.json()["errors"][0]["pointer"] == "/expires_at"
+
+
+async def test_a_creation_whose_answer_was_lost_in_a_crash_gives_the_same_key_again(product):
+    tenant = await product.tenant()
+    options = {"json": {"name": "ci", "roles": ["service"]}, "headers": {"idempotency-key": "make-ci"}}
+    lost = (await tenant.call("POST", "/keys", **options)).json()
+    async with product.api.runtime.app_pool.connection() as connection:  # as if it died before keeping it
+        await connection.execute("SELECT set_config('aios.tenant', %s, true)", [tenant.name])
+        await connection.execute("UPDATE idempotency SET answer = NULL, lease_until = now()")
+
+    again = await tenant.call("POST", "/keys", **options)
+
+    assert (again.status_code, again.json()["key"]) == (201, lost["key"])
+    assert "idempotent-replayed" not in again.headers
+    names = [key["name"] for key in (await tenant.call("GET", "/keys")).json()["items"]]
+    assert names.count("ci") == 1

@@ -118,6 +118,12 @@ def test_unknown_paths_are_404_and_unknown_methods_405_with_allow(client):
     assert "GET" in wrong.headers["allow"]
 
 
+def test_options_lists_every_method_of_a_path_to_anybody(client):
+    answer = client.options(SESSION)
+
+    assert (answer.status_code, answer.headers["allow"]) == (204, "DELETE, GET, OPTIONS, POST")
+
+
 def test_unknown_query_parameters_are_named(client, admin):
     answer = client.get(f"{SESSION}?colour=red", headers=admin)
 
