@@ -197,6 +197,8 @@ class World:
                 "connections": lambda tenant: self.connections,
                 "list_events": self.events,
                 "timetable_of": lambda definition, settings: None,
+                "simulator": None,
+                "target_status": lambda tenant, provider, model: None,
                 "observe_request": lambda method, route, status, _s: self.observed.append(
                     (method, route, status)
                 ),

@@ -22,10 +22,10 @@ class ImpatientProtocol(LimitedProtocol):
 
 
 @contextmanager
-def running(factory: Callable[[], Any]) -> Iterator[int]:
+def running(factory: Callable[[], Any], protocol: type[LimitedProtocol] = LimitedProtocol) -> Iterator[int]:
     """Serve in a thread and yield the port."""
     sock = listen("127.0.0.1", 0)
-    server = Server(configure(factory, ImpatientProtocol))
+    server = Server(configure(factory, protocol))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [sock]})
     thread.start()
     give_up_at = time.monotonic() + PATIENCE_S

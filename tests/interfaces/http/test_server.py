@@ -12,7 +12,7 @@ import pytest
 
 from interfaces.http.app import create_app
 from tests.interfaces.http.fakes import World
-from tests.interfaces.http.running import exchange, read_all, running
+from tests.interfaces.http.running import ImpatientProtocol, exchange, read_all, running
 
 LIVE = b"GET /health/live HTTP/1.1\r\nhost: x\r\n"
 SIGN_IN = b"POST /api/ai-advanced/session HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\n"
@@ -21,7 +21,15 @@ SIGN_IN = b"POST /api/ai-advanced/session HTTP/1.1\r\nhost: x\r\ncontent-type: a
 @pytest.fixture(scope="module")
 def port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     world = World(dist=Path(tmp_path_factory.mktemp("dist")))
-    with running(lambda: create_app(world.services(body_timeout_s=0.3))) as found:
+    with running(lambda: create_app(world.services())) as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def impatient_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
+    """A server that waits 0.3 s for a head and for a body."""
+    world = World(dist=Path(tmp_path_factory.mktemp("dist")))
+    with running(lambda: create_app(world.services(body_timeout_s=0.3)), ImpatientProtocol) as found:
         yield found
 
 
@@ -75,18 +83,18 @@ def test_a_request_line_too_long_is_431(port: int):
     assert status_of(answer) == 431
 
 
-def test_a_head_that_stalls_is_408_and_closed(port: int):
-    answer = exchange(port, LIVE)
+def test_a_head_that_stalls_is_408_and_closed(impatient_port: int):
+    answer = exchange(impatient_port, LIVE)
 
     assert problem_of(answer)["status"] == 408
 
 
-def test_a_connection_that_stays_silent_is_closed_without_a_word(port: int):
-    assert exchange(port) == b""
+def test_a_connection_that_stays_silent_is_closed_without_a_word(impatient_port: int):
+    assert exchange(impatient_port) == b""
 
 
-def test_a_body_that_stalls_is_408(port: int):
-    answer = exchange(port, SIGN_IN + b'content-length: 40\r\nconnection: close\r\n\r\n{"api_key"')
+def test_a_body_that_stalls_is_408(impatient_port: int):
+    answer = exchange(impatient_port, SIGN_IN + b'content-length: 40\r\nconnection: close\r\n\r\n{"api_key"')
 
     assert problem_of(answer)["detail"] == "the body did not arrive within 0.3 s"
 
