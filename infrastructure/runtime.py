@@ -22,6 +22,7 @@ from infrastructure.event_store.statements import CONTROL_CHANNEL
 from infrastructure.event_store.tail import Doorbell, Tail
 from infrastructure.keyring.keyring import Keyring
 from infrastructure.keyring.kms import FileKms
+from infrastructure.quota.counters import QuotaCounters
 from infrastructure.settings import Settings
 
 Say = Callable[[str], None]
@@ -79,13 +80,18 @@ class Runtime:
     ) -> None:
         self.where = where
         self.kms = FileKms(secret_files.keys_folder(settings), secret_files.master_key(settings))
-        self._system_pool = engines.pool(where.system_dsn, size=6, application=f"aios-{name}")
+        self.system_pool = engines.pool(where.system_dsn, size=6, application=f"aios-{name}")
         self._keyring_pool = engines.pool(where.keyring_dsn, size=2, application=f"aios-{name}-keys")
         self.app_pool = engines.pool(where.app_dsn, size=4, application=f"aios-{name}-app")
         self.keyring = Keyring(self._keyring_pool, self.kms)
-        self.reader = LogReader(self._system_pool, registry, self.keyring)
+        self.reader = LogReader(self.system_pool, registry, self.keyring)
+        self.quota_counters = QuotaCounters()
         self.committer = GroupCommitter(
-            where.system_dsn, self.keyring, frozenset(control_types), observe_commit
+            where.system_dsn,
+            self.keyring,
+            frozenset(control_types),
+            observe_commit,
+            inline=[self.quota_counters],
         )
         self.log = PostgresEventLog(self.committer, self.reader, self.keyring)
         self.doorbell = Doorbell(where.system_dsn)
@@ -97,7 +103,7 @@ class Runtime:
 
     async def open(self, *, doorbell: bool = False, control: bool = False) -> None:
         """Connect; `doorbell` listens to every commit, `control` to those with control events."""
-        for pool in (self._system_pool, self._keyring_pool, self.app_pool):
+        for pool in (self.system_pool, self._keyring_pool, self.app_pool):
             await pool.open()
             self._exits.push_async_callback(pool.close)
         await self.keyring.prepare()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
@@ -51,3 +53,13 @@ class Seller(Protocol):
     def revision(self) -> int: ...
 
     def prices(self, model: str) -> ListedPrices | None: ...
+
+
+@dataclass(frozen=True)
+class UsagePorts:
+    """What usage's handlers get beside the unit of work.
+
+    `subject_reference(tenant, user)` is the pseudonym of a person.
+    """
+
+    subject_reference: Callable[[str, str], str]

@@ -14,6 +14,7 @@ from psycopg import AsyncConnection, IsolationLevel
 from domain.audit.chain import GENESIS, extend, leaf_hash, microseconds
 from infrastructure.event_store.anchors import Anchor
 from infrastructure.event_store.codec import COLUMNS
+from infrastructure.quota.counters import REPLAY as QUOTA_REPLAY
 
 CHUNK = 5000
 MAX_PROBLEMS = 20
@@ -42,6 +43,7 @@ INLINE_COUNTERS: tuple[tuple[str, str], ...] = (
           AND c.command_key IS DISTINCT FROM e.tenant || '/' || e.command_id
         ORDER BY 1 LIMIT 20""",
     ),
+    ("quota_used", QUOTA_REPLAY),
 )
 
 

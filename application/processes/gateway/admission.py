@@ -1,0 +1,124 @@
+"""Where the gateway asks whether a request may be made at all: the port to quotas, and the upper bounds."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Protocol
+
+import msgspec
+
+from application.orchestration.dialects.outgoing import DEFAULT_MAX_TOKENS
+from application.processes.gateway.call import GatewayCall, Prices
+from domain.kernel.request_record import RequestRecorded, TokenCounts
+from domain.orchestration.catalogue import Catalogue
+from domain.orchestration.routing import Route
+
+GENERATING = frozenset({"chat", "messages"})
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """What a request can use at most; `max_tokens` (None: nothing is generated) must be sent upstream."""
+
+    input_tokens: int
+    output_tokens: int
+    max_tokens: int | None
+
+    @property
+    def tokens(self) -> int:
+        """Return the bound of input and output together."""
+        return self.input_tokens + self.output_tokens
+
+
+class Admitted(Protocol):
+    """A request that may be made. Exactly one of `settle` and `release` ends it; more calls change nothing.
+
+    `max_tokens` is to be sent upstream. `dispatched(record)` says that a provider is being called, and how to
+    record the request if this process dies over it. `settle` takes the record once it is stored; `release`
+    ends a request that has none. `headers` are the answer's, as of now.
+    """
+
+    @property
+    def max_tokens(self) -> int | None: ...
+
+    def dispatched(self, record: Callable[[], RequestRecorded]) -> None: ...
+
+    def settle(self, record: RequestRecorded) -> None: ...
+
+    def release(self) -> None: ...
+
+    def headers(self) -> Mapping[str, str]: ...
+
+
+class Admission(Protocol):
+    """Admits requests. `admit` raises Refused (429 `quota_exceeded`), or Unavailable when it cannot tell.
+
+    `preview` returns the headers that a request would have, and reserves nothing.
+    """
+
+    async def admit(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Admitted: ...
+
+    def preview(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Mapping[str, str]: ...
+
+
+class Unlimited:
+    """Admits what no quota limits."""
+
+    def __init__(self, max_tokens: int | None) -> None:
+        self.max_tokens = max_tokens
+
+    def dispatched(self, record: Callable[[], RequestRecorded]) -> None:
+        """Change nothing."""
+
+    def settle(self, record: RequestRecorded) -> None:
+        """Change nothing."""
+
+    def release(self) -> None:
+        """Change nothing."""
+
+    def headers(self) -> Mapping[str, str]:
+        """Return that all is well."""
+        return {"x-aios-quota-state": "ok"}
+
+
+class NoQuotas:
+    """Admits everything, with bounded answers."""
+
+    async def admit(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Admitted:
+        """Admit the request."""
+        return Unlimited(bound_of(call, route, catalogue).max_tokens)
+
+    def preview(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Mapping[str, str]:
+        """Return that all is well."""
+        return {"x-aios-quota-state": "ok"}
+
+
+def bound_of(call: GatewayCall, route: Route, catalogue: Catalogue) -> Bound:
+    """Return the upper bound of a request over its whole chain of targets."""
+    request = call.request
+    if request.operation not in GENERATING:
+        return Bound(request.input_token_bound, 0, None)
+    given = [value for value in (request.max_tokens, route.max_tokens) if value is not None]
+    specs = [catalogue.spec(target) for target in route.targets]
+    tops = [spec.max_output_tokens for spec in specs if spec and spec.max_output_tokens is not None]
+    if len(tops) == len(specs):
+        given.append(max(tops))
+    if request.max_tokens is None and route.max_tokens is None:
+        given.append(DEFAULT_MAX_TOKENS)
+    most = min(given)
+    return Bound(request.input_token_bound, most * request.choices, most)
+
+
+def cost_bound(prices: Prices, call: GatewayCall, route: Route, bound: Bound) -> int:
+    """Return the micro-dollars of a bound at the dearest target and its dearest classes of tokens.
+
+    A target without a known price counts as nothing: what it uses has no price when it is settled either.
+    """
+    read, written = bound.input_tokens, bound.output_tokens
+    dearest = 0
+    for target in route.targets:
+        for part in ({}, {"cached_input": read}, {"cache_write": read}):
+            for reasoning in (0, written):
+                usage = TokenCounts(input=read, output=written, reasoning=reasoning, **part)
+                cost = prices.cost(call.caller.tenant, target, usage, call.started_at).cost_micros
+                dearest = max(dearest, cost or 0)
+    return dearest

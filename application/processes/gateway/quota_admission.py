@@ -1,0 +1,281 @@
+"""Admits requests within the quotas of their scopes: all of them in one step, or none."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from application.processes.gateway.admission import (
+    Admitted,
+    Bound,
+    Unlimited,
+    bound_of,
+    cost_bound,
+)
+from application.processes.gateway.call import GatewayCall, Prices
+from application.processes.gateway.outcome import Refused
+from domain.kernel.request_record import RequestRecorded
+from domain.kernel.values import Period, usd_text
+from domain.orchestration.catalogue import Catalogue
+from domain.orchestration.routing import Route
+from domain.usage.quota import Account, QuotaLimits, Scope, scopes_of, state_of
+from domain.usage.quota_slices import Book, DoesNotFit
+from domain.usage.quota_use import usage_of
+
+_WORSE = {"ok": 0, "warning": 1, "exceeded": 2}
+
+
+class Limits(Protocol):
+    """The limits in memory, as fresh as the last control event of this process."""
+
+    def limits(self, tenant: str) -> Mapping[Scope, QuotaLimits]: ...
+
+    def month(self, tenant: str, at: datetime) -> str: ...
+
+    def period(self, tenant: str, at: datetime) -> Period: ...
+
+
+class Hold(Protocol):
+    """A reservation; `record` is set once a provider is called."""
+
+    record: Callable[[], RequestRecorded] | None
+
+
+class Holds(Protocol):
+    """Reservations of this process. `hold` raises DoesNotFit, or Unavailable; `settle` ends one of them."""
+
+    async def hold(self, tenant: str, request_id: str, needs: Mapping[Account, int]) -> Hold: ...
+
+    def settle(self, hold: Any, tokens: int, cost_micros: int) -> None: ...
+
+    def used(self, account: Account) -> int | None:
+        """Return what is used of an account, as last heard; None when never."""
+        ...
+
+    def held(self, account: Account) -> int: ...
+
+    def count(self, account: Account, amount: int) -> None:
+        """Note use of an account that no hard cap limits."""
+        ...
+
+
+class _Limited(msgspec.Struct, frozen=True):
+    """One account that limits a request, with the limits it comes from."""
+
+    account: Account
+    limits: QuotaLimits
+
+    @property
+    def limit(self) -> int:
+        return self.limits.limit(self.account.unit) or 0
+
+
+class QuotaAdmission:
+    """Implements Admission; a tenant without limits costs one look into a dictionary."""
+
+    def __init__(
+        self, limits: Limits, holds: Holds, prices: Prices, subject_reference: Callable[[str, str], str]
+    ) -> None:
+        self._limits = limits
+        self._holds = holds
+        self._prices = prices
+        self._subject_reference = subject_reference
+
+    async def admit(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Admitted:
+        """Reserve a request's upper bound. Raises Refused, or Unavailable when the ledger does not answer."""
+        bound = bound_of(call, route, catalogue)
+        limited = self._limited(call)
+        if not limited or call.request.operation == "count_tokens":
+            return Unlimited(bound.max_tokens)
+        needs = self._needs(limited, call, route, bound)
+        if not needs:
+            return _Watched(self._holds, limited, bound, {}, None)
+        try:
+            hold = await self._holds.hold(call.caller.tenant, call.request_id, needs)
+        except DoesNotFit as problem:
+            smaller = self._shrunk(limited, call, route, bound, problem.books)
+            if smaller is None:
+                raise self._refusal(limited, call, needs, problem.books) from None
+            return await self._admit_smaller(limited, call, route, smaller)
+        return _Watched(self._holds, limited, bound, needs, hold)
+
+    def preview(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Mapping[str, str]:
+        """Return the headers that the request would have."""
+        limited = self._limited(call)
+        if not limited or call.request.operation == "count_tokens":
+            return Unlimited(None).headers()
+        bound = bound_of(call, route, catalogue)
+        needs = self._needs(limited, call, route, bound)
+        return _Watched(self._holds, limited, bound, needs, None).headers()
+
+    async def _admit_smaller(
+        self, limited: list[_Limited], call: GatewayCall, route: Route, bound: Bound
+    ) -> Admitted:
+        needs = self._needs(limited, call, route, bound)
+        try:
+            hold = await self._holds.hold(call.caller.tenant, call.request_id, needs)
+        except DoesNotFit as problem:
+            raise self._refusal(limited, call, needs, problem.books) from None
+        return _Watched(self._holds, limited, bound, needs, hold, shrunk=True)
+
+    def _limited(self, call: GatewayCall) -> list[_Limited]:
+        tenant = call.caller.tenant
+        limits = self._limits.limits(tenant)
+        if not limits:
+            return []
+        subject = self._subject_reference(tenant, call.user) if call.user else None
+        month = self._limits.month(tenant, call.started_at)
+        return [
+            _Limited(Account(tenant, scope.kind, scope.id, month, unit), found)
+            for scope in scopes_of(call.workspace, call.key_id, call.segment, subject)
+            if (found := limits.get(scope)) is not None
+            for unit in found.units
+        ]
+
+    def _needs(
+        self, limited: list[_Limited], call: GatewayCall, route: Route, bound: Bound
+    ) -> dict[Account, int]:
+        hard = [each.account for each in limited if each.limits.hard_cap_enabled]
+        money = any(account.unit == "cost" for account in hard)
+        cost = cost_bound(self._prices, call, route, bound) if money else 0
+        return {account: bound.tokens if account.unit == "tokens" else cost for account in hard}
+
+    def _shrunk(
+        self,
+        limited: list[_Limited],
+        call: GatewayCall,
+        route: Route,
+        bound: Bound,
+        books: Mapping[Account, Book],
+    ) -> Bound | None:
+        """Return the largest bound that fits, None when none does or a scope in the way does not allow it."""
+        tight = [
+            each
+            for each in limited
+            if each.account in books and not self._fits(each.account, books, call, route, bound)
+        ]
+        if bound.max_tokens is None or not all(each.limits.shrink_max_tokens for each in tight):
+            return None
+        low, high = 0, bound.max_tokens
+        while low < high:
+            middle = (low + high + 1) // 2
+            smaller = Bound(bound.input_tokens, middle * call.request.choices, middle)
+            if all(self._fits(each.account, books, call, route, smaller) for each in tight):
+                low = middle
+            else:
+                high = middle - 1
+        return Bound(bound.input_tokens, low * call.request.choices, low) if low else None
+
+    def _fits(
+        self, account: Account, books: Mapping[Account, Book], call: GatewayCall, route: Route, bound: Bound
+    ) -> bool:
+        free = books[account].free
+        if account.unit == "tokens":
+            return bound.tokens <= free
+        return cost_bound(self._prices, call, route, bound) <= free
+
+    def _refusal(
+        self,
+        limited: list[_Limited],
+        call: GatewayCall,
+        needs: Mapping[Account, int],
+        books: Mapping[Account, Book],
+    ) -> Refused:
+        tight = min(needs, key=lambda account: books[account].free - needs[account])
+        book, need = books[tight], needs[tight]
+        limit = book.limit or 0
+        end = self._limits.period(call.caller.tenant, call.started_at).end
+        what = "tokens" if tight.unit == "tokens" else "cost"
+        whose = f"{tight.kind} '{tight.id}'" if tight.id else "the tenant"
+        message = (
+            f"The monthly {what} limit of {whose} does not allow this request: it may use up to "
+            f"{amount_text(tight, need)}, but of {amount_text(tight, limit)} are used "
+            f"{amount_text(tight, book.used)} and held {amount_text(tight, max(0, book.leased))} by requests "
+            f"under way. Ask for less (max_tokens), or wait until {end:%Y-%m-%dT%H:%M:%SZ}."
+        )
+        remaining = max(0, limit - book.used - book.leased)
+        headers = {
+            "x-aios-quota-state": "exceeded" if remaining == 0 else self._state(limited),
+            "x-aios-quota-remaining": plain_text(tight, remaining),
+            "x-aios-quota-reserved": plain_text(tight, need),
+        }
+        return Refused(429, "quota_exceeded", message, headers=headers)
+
+    def _state(self, limited: list[_Limited]) -> str:
+        return _Watched(self._holds, limited, Bound(0, 0, None), {}, None).headers()["x-aios-quota-state"]
+
+
+class _Watched:
+    """A request within limits; `hold` is None where none of them is hard."""
+
+    def __init__(
+        self,
+        holds: Holds,
+        limited: list[_Limited],
+        bound: Bound,
+        needs: Mapping[Account, int],
+        hold: Hold | None,
+        *,
+        shrunk: bool = False,
+    ) -> None:
+        self.max_tokens = bound.max_tokens
+        self._holds = holds
+        self._limited = limited
+        self._bound = bound
+        self._needs = needs
+        self._hold = hold
+        self._shrunk = shrunk
+        self._ended = False
+
+    def dispatched(self, record: Callable[[], RequestRecorded]) -> None:
+        if self._hold is not None:
+            self._hold.record = record
+
+    def settle(self, record: RequestRecorded) -> None:
+        self._end(*usage_of(record))
+
+    def release(self) -> None:
+        self._end(0, 0)
+
+    def headers(self) -> Mapping[str, str]:
+        """Return the state of the worst scope, and what remains of the tightest."""
+        state, tightest, least, remaining = "ok", None, 2.0, 0
+        for each in self._limited:
+            account = each.account
+            used, held = self._holds.used(account) or 0, self._holds.held(account)
+            found = state_of(each.limits, account.unit, used, held)
+            state = max(state, found, key=_WORSE.__getitem__)
+            left = max(0, each.limit - used - held)
+            if left / each.limit < least:
+                tightest, least, remaining = account, left / each.limit, left
+        headers = {"x-aios-quota-state": state}
+        if tightest is not None:
+            headers["x-aios-quota-remaining"] = plain_text(tightest, remaining)
+            if tightest in self._needs:
+                headers["x-aios-quota-reserved"] = plain_text(tightest, self._needs[tightest])
+        if self._shrunk:
+            headers["x-aios-quota-max-tokens"] = str(self.max_tokens)
+        return headers
+
+    def _end(self, tokens: int, cost: int) -> None:
+        if self._ended:
+            return
+        self._ended = True
+        if self._hold is not None:
+            self._holds.settle(self._hold, tokens, cost)
+        for each in self._limited:
+            if each.account not in self._needs:
+                self._holds.count(each.account, tokens if each.account.unit == "tokens" else cost)
+
+
+def amount_text(account: Account, amount: int) -> str:
+    """Return an amount with its unit, for people."""
+    return f"{amount} tokens" if account.unit == "tokens" else f"{usd_text(amount)} US dollars"
+
+
+def plain_text(account: Account, amount: int) -> str:
+    """Return an amount as a header has it: tokens, or US dollars."""
+    return str(amount) if account.unit == "tokens" else usd_text(amount)

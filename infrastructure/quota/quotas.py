@@ -1,0 +1,56 @@
+"""Quotas of one API process, put together: limits in memory, reservations, and the watch over both."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from datetime import datetime
+
+from application.processes.gateway.call import Prices
+from application.processes.gateway.quota_admission import QuotaAdmission
+from domain.usage.quota import Scope
+from infrastructure.quota.service import QuotaService
+from infrastructure.quota.watch import QuotaWatch
+from infrastructure.runtime import Runtime
+from projections.usage.quota_live import QuotaDirectory
+
+
+class ProcessQuotas:
+    """Make it inside the event loop; fold control events into `directory`, then `start` it."""
+
+    def __init__(self, runtime: Runtime, clock: Callable[[], datetime]) -> None:
+        self.directory = QuotaDirectory(self._changed)
+        self.subject_reference = runtime.keyring.subject_reference
+        counters = runtime.quota_counters
+        self.service = QuotaService(runtime.system_pool, runtime.where.system_dsn, counters)
+        self.watch = QuotaWatch(
+            self.service.slices, self.directory, counters, runtime.committer.append, clock
+        )
+        self._clock = clock
+        self._watching: asyncio.Task[None] | None = None
+
+    def admission(self, prices: Prices) -> QuotaAdmission:
+        """Return what the gateway asks before each request."""
+        return QuotaAdmission(self.directory, self.service, prices, self.subject_reference)
+
+    async def tell(self) -> None:
+        """Write down what this process holds. Raises Unavailable."""
+        await self.service.tell()
+
+    async def start(self) -> None:
+        """Begin to listen, to report and to watch."""
+        await self.service.start()
+        self._watching = asyncio.create_task(self.watch.run(), name="quota-watch")
+
+    async def close(self) -> None:
+        """Give everything back, when no request is under way any more."""
+        if self._watching:
+            self._watching.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watching
+        await self.service.close()
+
+    def _changed(self, tenant: str, scope: Scope) -> None:
+        self.service.limits_changed(tenant, scope.kind, scope.id)
+        self.watch.notice(tenant, scope)

@@ -1,0 +1,168 @@
+"""Quotas in one API process: reservations, and the upkeep that keeps them true for everybody else."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import time
+from collections.abc import Mapping
+from uuid import uuid4
+
+import msgspec
+from psycopg import AsyncConnection
+from psycopg_pool import AsyncConnectionPool
+
+from domain.kernel.errors import Unavailable
+from domain.usage.quota import Account
+from infrastructure.event_store.tail import Doorbell
+from infrastructure.quota.counters import QuotaCounters
+from infrastructure.quota.ledger import Ledger
+from infrastructure.quota.slices import FRESH_S, Hold, Slices
+
+CHANNEL = "aios_quota"
+TELL_S = 0.1
+REPORT_S = 1.0
+IDLE_S = 5.0
+LONG_S = 0.2
+"""Requests under way for longer than this are written down, so that a crash does not lose them."""
+
+
+class QuotaService:
+    """Implements the gateway's Holds. Make it inside the event loop, then `start` it."""
+
+    def __init__(self, pool: AsyncConnectionPool[AsyncConnection], dsn: str, counters: QuotaCounters) -> None:
+        self.node_id = uuid4().hex
+        self.ledger = Ledger(pool, self.node_id)
+        self.slices = Slices(self.ledger)
+        self._counters = counters
+        self._bell = Doorbell(dsn, CHANNEL)
+        self._holds: dict[tuple[str, str], Hold] = {}
+        self._ended: list[tuple[str, str]] = []
+        self._tasks: list[asyncio.Task[None]] = []
+        self._telling = asyncio.Lock()
+        self._joined = False
+
+    async def hold(self, tenant: str, request_id: str, needs: Mapping[Account, int]) -> Hold:
+        """Reserve. Raises DoesNotFit, or Unavailable when the ledger is needed and does not answer."""
+        if not self.slices.reserve(needs):
+            await self.slices.acquire(tenant, needs)
+            self._joined = True
+        hold = Hold(self.node_id, tenant, request_id, needs)
+        key = (tenant, request_id)
+        self._holds[key] = self._counters.open[key] = hold
+        return hold
+
+    def settle(self, hold: Hold, tokens: int, cost_micros: int) -> None:
+        """End a reservation by what the stored record says was used; twice is once."""
+        if hold.closed:
+            return
+        hold.closed = True
+        key = (hold.tenant, hold.request_id)
+        if self._holds.get(key) is hold:
+            del self._holds[key]
+            self._counters.open.pop(key, None)
+        if hold.written:
+            self._ended.append(key)
+        self.slices.settle(hold.needs, tokens, cost_micros)
+
+    def used(self, account: Account) -> int | None:
+        """Return what is used of an account, as last heard."""
+        return self.slices.used.get(account)
+
+    def held(self, account: Account) -> int:
+        """Return what this process holds of an account."""
+        return self.slices.held(account)
+
+    def count(self, account: Account, amount: int) -> None:
+        """Note use of an account that no hard cap limits."""
+        self.slices.note(account, amount)
+
+    def limits_changed(self, tenant: str, kind: str, id_: str) -> None:
+        """Stop reserving from slices of a scope whose limits changed; what is idle goes back."""
+        for account, have in self.slices.table.items():
+            if account[:3] == (tenant, kind, id_):
+                self.slices.owed[account] = self.slices.owed.get(account, 0) + have.give_back()
+                self.slices.touched.add(account)
+
+    async def start(self) -> None:
+        """Begin to listen and to report."""
+        await self._bell.start()
+        self._tasks = [
+            asyncio.create_task(self._upkeep(), name="quota-upkeep"),
+            asyncio.create_task(self._answer_recalls(), name="quota-recalls"),
+        ]
+
+    async def close(self) -> None:
+        """Give everything back; call it when nothing is under way any more."""
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.slices.close()
+        await self._bell.close()
+        with contextlib.suppress(Unavailable):
+            if self._joined:
+                await self.ledger.leave()
+
+    async def tell(self) -> None:
+        """Write down what is held now, so that everybody sees it. Raises Unavailable."""
+        async with self._telling:
+            slices = self.slices
+            if slices.owed:
+                await slices.return_idle([])
+            touched, slices.touched = slices.touched, set()
+            ended, self._ended = self._ended, []
+            late = time.monotonic() - LONG_S
+            new = [h for h in self._holds.values() if h.record and not h.written and h.since < late]
+            for hold in new:
+                hold.written = True
+            held = {a: s.held for a in sorted(touched) if (s := slices.table.get(a)) is not None}
+            rows = [(h.tenant, h.request_id, msgspec.json.encode(h.record())) for h in new if h.record]
+            try:
+                if held or rows or ended:
+                    await self.ledger.tell_held(held, rows, ended)
+            except Unavailable:
+                slices.touched |= touched
+                self._ended += ended
+                for hold in new:
+                    hold.written = False
+                raise
+            finally:
+                self._ended += [(h.tenant, h.request_id) for h in new if h.closed]
+
+    async def _upkeep(self) -> None:
+        reported = 0.0
+        while True:
+            await asyncio.sleep(TELL_S)
+            if not self._joined:
+                continue
+            try:
+                if time.monotonic() - reported >= REPORT_S:
+                    reported = time.monotonic()
+                    await self._report(reported)
+                if self.slices.touched or self.slices.owed or self._holds or self._ended:
+                    await self.tell()
+            except Unavailable:
+                continue
+
+    async def _report(self, now: float) -> None:
+        if self.slices.doubtful or not await self.ledger.report():
+            await self.slices.rejoin()
+        self.slices.fresh_until = now + FRESH_S
+        idle = self.slices.unused_since(now - IDLE_S)
+        if idle:
+            await self.ledger.drop(self.slices.forget(idle))
+
+    async def _answer_recalls(self) -> None:
+        with self._bell.bell() as bell:
+            while True:
+                await bell.wait()
+                bell.clear()
+                if not self._joined:
+                    continue
+                with contextlib.suppress(Unavailable):
+                    await self._answer()
+
+    async def _answer(self) -> None:
+        accounts = await self.ledger.recalled()
+        if accounts:
+            await self.slices.return_idle(accounts)

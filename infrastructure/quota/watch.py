@@ -1,0 +1,159 @@
+"""Looks after quotas off the hot path: soft thresholds that were crossed, and what dead processes left."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+import msgspec
+
+from application.ports import Appended, AppendRequest, NewEvent
+from domain.kernel.aggregate import stream_id
+from domain.kernel.errors import Unavailable
+from domain.kernel.request_record import RequestRecorded
+from domain.usage.events import SoftCapReached
+from domain.usage.quota import Account, QuotaLimits, Scope
+from domain.usage.quota_aggregate import Quota
+from infrastructure.quota.counters import QuotaCounters
+from infrastructure.quota.slices import Slices
+from projections.usage.quota_live import QuotaDirectory
+
+LOOK_S = 0.2
+LOOK_AT_ALL_S = 30.0
+REAP_S = 10.0
+Append = Callable[[AppendRequest], Awaitable[Appended]]
+
+
+class _Left(msgspec.Struct, frozen=True):
+    """Stands for the reservation of a dead process: its hold is to go, its slice goes as a whole."""
+
+    node_id: str
+    accounts: tuple[Account, ...] = ()
+    written: bool = True
+
+
+class QuotaWatch:
+    """One loop a process; what it does is harmless when several processes do it at once."""
+
+    def __init__(
+        self,
+        slices: Slices,
+        limits: QuotaDirectory,
+        counters: QuotaCounters,
+        append: Append,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._slices = slices
+        self._limits = limits
+        self._counters = counters
+        self._append = append
+        self._clock = clock
+        self._told: set[tuple[str, Scope, str]] = set()
+
+    async def run(self) -> None:
+        """Watch until cancelled."""
+        looked = reaped = float("-inf")
+        while True:
+            now = time.monotonic()
+            try:
+                if now - looked >= LOOK_AT_ALL_S:
+                    self._notice_all()
+                    self._forget_old_months()
+                    looked = now
+                if self._slices.noted:
+                    await self.look()
+                if now - reaped >= REAP_S:
+                    await self.reap()
+                    reaped = now
+            except Unavailable:
+                pass  # the database is away; everything is looked at again
+            await asyncio.sleep(LOOK_S)
+
+    async def look(self) -> None:
+        """Read the use of accounts that changed, and tell of soft thresholds that were crossed."""
+        slices = self._slices
+        accounts, slices.noted = slices.noted, set()
+        try:
+            used = await slices.ledger.used(sorted(accounts))
+            slices.used.update(used)
+            for account in sorted(accounts):
+                await self._check(account, used.get(account, 0))
+        except Unavailable:
+            slices.noted |= accounts
+            raise
+
+    async def reap(self) -> None:
+        """Settle what dead processes had under way at its upper bound, then release all they had."""
+        ledger = self._slices.ledger
+        for node_id in await ledger.dead():
+            for tenant, request_id, encoded in await ledger.holds_of(node_id):
+                await self._assume(node_id, tenant, request_id, encoded)
+            await ledger.bury(node_id)
+
+    async def _assume(self, node_id: str, tenant: str, request_id: str, encoded: bytes) -> None:
+        record = msgspec.json.decode(encoded, type=RequestRecorded)
+        key = (tenant, request_id)
+        self._counters.open.setdefault(key, _Left(node_id))
+        try:
+            await self._append(
+                AppendRequest(
+                    tenant=tenant,
+                    command_id=request_id,
+                    events=(NewEvent(stream_id(tenant, "requests", f"{record.started_at:%Y-%m}"), record),),
+                    correlation=request_id,
+                    actor=f"key/{record.key_id}",
+                )
+            )
+        finally:
+            self._counters.open.pop(key, None)
+
+    async def _check(self, account: Account, used: int) -> None:
+        scope = Scope(account.kind, account.id)
+        limits = self._limits.limits(account.tenant).get(scope)
+        soft = limits.soft_point(account.unit) if limits else None
+        key = (account.tenant, scope, account.month)
+        if limits is None or soft is None or used < soft or key in self._told:
+            return
+        await self._append(_reached(account, scope, limits, used, self._clock()))
+        self._told.add(key)
+
+    def notice(self, tenant: str, scope: Scope) -> None:
+        """Have a scope whose limits changed looked at."""
+        limits = self._limits.limits(tenant).get(scope)
+        month = self._limits.month(tenant, self._clock())
+        for unit in limits.units if limits else ():
+            self._slices.noted.add(Account(tenant, scope.kind, scope.id, month, unit))
+
+    def _notice_all(self) -> None:
+        for tenant, scopes in self._limits.everything().items():
+            for scope in scopes:
+                self.notice(tenant, scope)
+
+    def _forget_old_months(self) -> None:
+        now, used = self._clock(), self._slices.used
+        for account in [a for a in used if a.month != self._limits.month(a.tenant, now)]:
+            del used[account]
+
+
+def _reached(account: Account, scope: Scope, limits: QuotaLimits, used: int, at: datetime) -> AppendRequest:
+    """Return the command that tells of a crossed threshold; its id makes it one a scope and month."""
+    event = SoftCapReached(
+        scope=scope.kind,
+        scope_id=scope.id,
+        month=account.month,
+        unit=account.unit,
+        used=used,
+        limit=limits.limit(account.unit) or 0,
+        threshold=limits.soft_cap_threshold,
+        reached_at=at,
+    )
+    stream = stream_id(account.tenant, Quota.KIND, scope.entity_id)
+    return AppendRequest(
+        tenant=account.tenant,
+        command_id=f"soft-cap/{scope.entity_id}/{account.month}",
+        events=(NewEvent(stream, event),),
+        correlation=f"soft-cap-{account.month}",
+        actor="system/quota",
+    )
