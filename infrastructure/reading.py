@@ -9,8 +9,9 @@ from infrastructure.event_store.live import LiveState
 from projections.registry import PROJECTIONS
 from projections.wait import ProjectionWaiter
 
-USAGE = "usage"
-ADMINISTRATION = tuple(p.name for p in PROJECTIONS if p.name != USAGE)
+EVERYTHING = tuple(p.name for p in PROJECTIONS)
+FED_BY_REQUESTS = frozenset({"usage", "experiments"})  # busy: commands do not wait for them
+ADMINISTRATION = tuple(name for name in EVERYTHING if name not in FED_BY_REQUESTS)
 BARRIER_S = 2.0
 
 
@@ -32,4 +33,4 @@ class ReadSide:
 
     async def barrier(self) -> None:
         """Wait, bounded, until every read model has what the log holds now."""
-        await self.waiter.caught_up(await self.head(), (*ADMINISTRATION, USAGE), BARRIER_S)
+        await self.waiter.caught_up(await self.head(), EVERYTHING, BARRIER_S)

@@ -20,6 +20,7 @@ from domain.kernel.request_record import Attempt
 from domain.orchestration.health import (
     BASELINE,
     WINDOW,
+    Assessment,
     Model,
     ModelHealth,
     Sample,
@@ -90,7 +91,7 @@ class ModelHealthCheck:
         )
         work = Work(self._log, caller, now)
         health = await work.load(ModelHealth, f"{provider}/{name}")
-        if not health.judge(provider, name, assess(samples, previous=health.status, now=now), now):
+        if not health.judge(provider, name, _assess(samples, health, now), now):
             return False
         try:
             await work.save(health)
@@ -113,6 +114,10 @@ class ModelHealthCheck:
             if sample:
                 samples.setdefault(model, []).append(sample)
         return sum(answer is not None for answer in answers)
+
+
+def _assess(samples: Sequence[Sample], health: ModelHealth, now: datetime) -> Assessment:
+    return assess(samples, previous=health.status, now=now, since=health.changed_at)
 
 
 def concerns(run: WorkflowRun, model: Model) -> bool:

@@ -85,9 +85,15 @@ def samples_by_model(attempts: Iterable[SeenAttempt]) -> dict[Model, list[Sample
     return found
 
 
-def assess(samples: Sequence[Sample], *, previous: HealthStatus, now: datetime) -> Assessment:
-    """Judge a model by its samples of WINDOW and BASELINE before `now`, oldest first."""
-    recent, window = _judged([s for s in samples if s.at > now - WINDOW], now)
+def assess(
+    samples: Sequence[Sample], *, previous: HealthStatus, now: datetime, since: datetime | None = None
+) -> Assessment:
+    """Judge a model by its samples of WINDOW and BASELINE before `now`, oldest first.
+
+    `since` is when its status last changed: what came before a recovery counts no more against it.
+    """
+    begin = max(now - WINDOW, since) if since is not None and previous == "healthy" else now - WINDOW
+    recent, window = _judged([s for s in samples if s.at > begin], now)
     older = [s.duration_ms for s in samples if s.at <= now - WINDOW and s.meaning == "ok"]
     counted = [s for s in recent if s.meaning != "throttled"]
     failures = sum(1 for s in counted if s.meaning == "failure")
@@ -200,11 +206,12 @@ class ModelHealth(Aggregate):
     def initialise(self) -> None:
         """Start without knowing."""
         self.status: HealthStatus = "unknown"
+        self.changed_at: datetime | None = None
 
     def apply(self, event: Event) -> None:
         """Fold one event."""
         if isinstance(event, ModelHealthChanged):
-            self.status = event.status
+            self.status, self.changed_at = event.status, event.changed_at
 
     def judge(self, provider: str, model: str, found: Assessment, at: datetime) -> bool:
         """Record an assessment when the status changed, and tell whether it did."""

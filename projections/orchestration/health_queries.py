@@ -69,7 +69,12 @@ async def model_health(
     views = []
     for model in sorted(models):
         last = transitions.get(model)
-        found = assess(samples.get(model, []), previous=last.status if last else "unknown", now=now)
+        found = assess(
+            samples.get(model, []),
+            previous=last.status if last else "unknown",
+            now=now,
+            since=last.at if last else None,
+        )
         views.append(
             ModelHealthView(
                 provider=model[1], model=model[2], last_transition=last, **msgspec.structs.asdict(found)

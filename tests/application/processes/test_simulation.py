@@ -213,9 +213,7 @@ async def test_no_more_than_asked_for_are_replayed_and_that_is_told():
 
 
 async def test_unknown_models_are_refused_by_name():
-    past = Past(
-        request_id="r1", decision=Decision(requested_model="nobody/has-it"), started_at=AT + timedelta(1)
-    )
+    past = Past(request_id="r1", decision=Decision(requested_model="nobody/has-it"))
     (refused,) = (await simulate(LIVE.policy, [past])).refused
     assert refused.code == "model_not_found"
     assert "nobody/has-it" in refused.detail
