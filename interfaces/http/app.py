@@ -25,6 +25,7 @@ from interfaces.http import (
 from interfaces.http.authentication import Authentication
 from interfaces.http.docs import openapi_config
 from interfaces.http.gateway import ROUTES
+from interfaces.http.gateway_shortcut import GatewayShortcut
 from interfaces.http.idempotency import Idempotency
 from interfaces.http.parameters import refuse_unknown
 from interfaces.http.problems import problem_response
@@ -78,5 +79,5 @@ def create_app(
     )
     app.state["services"] = services  # set here: Litestar copies deeply what it is given above
     # Litestar's own middlewares run behind its router; ids and metrics also belong on answers like 404.
-    app.asgi_handler = Tracing(app.asgi_handler, services.observe_request)
+    app.asgi_handler = Tracing(GatewayShortcut(app.asgi_handler), services.observe_request)
     return app

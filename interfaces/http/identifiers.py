@@ -7,6 +7,7 @@ import time
 from typing import Final
 
 ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no i, l, o, u
+PAIRS: Final = [first + second for first in ALPHABET for second in ALPHABET]
 TIME_DIGITS: Final = 10
 RANDOM_DIGITS: Final = 16
 
@@ -18,4 +19,4 @@ def time_ordered_id(prefix: str) -> str:
 
 
 def _digits(value: int, count: int) -> str:
-    return "".join(ALPHABET[(value >> shift) & 31] for shift in range(5 * (count - 1), -1, -5))
+    return "".join([PAIRS[(value >> shift) & 1023] for shift in range(5 * (count - 2), -1, -10)])
