@@ -22,7 +22,7 @@ PUBLIC: Final = {"public": True}
 FOLDER: Final = "swagger-ui"
 SECURITY_HEADERS: Final = {
     "content-security-policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; "
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; "
         "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
     ),
     "x-frame-options": "DENY",
@@ -45,7 +45,7 @@ PAGE: Final = b"""<!doctype html>
 """
 START: Final = b"""if (window.SwaggerUIBundle) {
   SwaggerUIBundle({
-    url: "/docs/openapi.json", dom_id: "#api", deepLinking: true, docExpansion: "none",
+    url: "/docs/openapi.json", dom_id: "#api", deepLinking: true, docExpansion: "list",
     filter: true, persistAuthorization: false, validatorUrl: null, tryItOutEnabled: true,
   });
 }
