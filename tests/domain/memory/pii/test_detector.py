@@ -1,0 +1,127 @@
+"""What the detector finds, what it leaves alone, and how it fails."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from application.memory.pii_phone_plans import LibraryPhonePlans
+from domain.memory.pii.detector import Detector
+from domain.memory.pii.spans import STANDARD_TYPES, PiiDetectionFailed, PiiType
+from tests.domain.memory.pii.cases import FOUND, NOTHING, OTHER_KINDS
+from tests.domain.memory.pii.given import DETECTOR, dense_texts, found_in, mixed_texts
+
+HUGE = 100_000
+ADVERSARIAL = (
+    *(
+        "1",
+        "12 ",
+        "1-",
+        "4111 ",
+        "123 456 ",
+        "@",
+        "a@",
+        "a@a.",
+        "a.",
+        ":",
+        "1:",
+        "a:",
+        "(1)",
+        "+1",
+        "DE12 ",
+        "GB12 ABCD ",
+    ),
+    *(
+        " at",
+        " at xx dot",
+        "a[at]b[dot]",
+        "+49 30 123456 ",
+        "call 33 93 31 ",
+        "1\u200b",
+        "电话",
+        "1/",
+        "1.1.1.1.",
+        "5551234 ext ",
+    ),
+)
+
+
+@pytest.mark.parametrize(("text", "expected"), FOUND, ids=[text for text, _ in FOUND])
+def test_finds_personal_data_in_many_forms(text, expected):
+    core = tuple(one for one in found_in(text) if PiiType(one[0]) in STANDARD_TYPES)
+    assert core == expected
+
+
+@pytest.mark.parametrize("text", NOTHING)
+def test_leaves_alone_what_only_looks_like_it(text):
+    assert [one for one in found_in(text) if PiiType(one[0]) in STANDARD_TYPES] == []
+
+
+@pytest.mark.parametrize(("text", "expected"), OTHER_KINDS)
+def test_finds_accounts_addresses_and_taxpayer_numbers(text, expected):
+    assert found_in(text) == expected
+
+
+def test_offsets_count_code_points():
+    text = "😀😀 mail 𝄞 to ann@example.org 😀"
+
+    (span,) = DETECTOR.detect(text)
+
+    assert text[span.start : span.end] == "ann@example.org"
+
+
+def test_finds_only_the_kinds_it_was_asked_for():
+    detector = Detector(LibraryPhonePlans(), {PiiType.PHONE})
+
+    kinds = [span.type for span in detector.detect("ann@example.org, tel 415-555-2671, 203.0.113.42")]
+
+    assert kinds == [PiiType.PHONE]
+
+
+class BrokenPlans:
+    """Numbering plans whose data are damaged; the message repeats the number, as careless libraries do."""
+
+    def is_international(self, digits: str) -> bool:
+        raise KeyError(digits)
+
+    def is_assigned(self, digits: str) -> bool:
+        raise KeyError(digits)
+
+    def is_national(self, digits: str) -> bool:
+        raise KeyError(digits)
+
+
+def test_an_error_of_the_detector_refuses_the_text_and_tells_nothing_of_it():
+    with pytest.raises(PiiDetectionFailed) as refused:
+        Detector(BrokenPlans()).detect("ring +49 30 901820")
+
+    assert "4930901820" not in str(refused.value)
+    assert refused.value.__cause__ is None
+
+
+@given(mixed_texts | dense_texts | st.text())
+@settings(max_examples=150, deadline=None)
+def test_spans_are_sorted_inside_the_text_and_apart(text):
+    spans = DETECTOR.detect(text)
+
+    ends = [0, *(span.end for span in spans)]
+    assert all(
+        before <= span.start < span.end <= len(text) for before, span in zip(ends, spans, strict=False)
+    )
+
+
+@pytest.mark.parametrize("unit", ADVERSARIAL)
+def test_huge_repetitive_texts_are_searched_to_their_end(unit):
+    """Quadratic rules would take minutes here; linear ones take moments."""
+    text = (unit * (HUGE // len(unit))) + " mail ann@example.org"
+
+    assert DETECTOR.detect(text)[-1].type is PiiType.EMAIL
+
+
+@given(st.text("1 -.@a(+:/xd", min_size=1, max_size=8))
+@settings(max_examples=8, deadline=None)
+def test_any_small_pattern_repeated_is_searched_to_its_end(unit):
+    text = (unit * (HUGE // 4 // len(unit))) + "\nmail ann@example.org"
+
+    assert text[DETECTOR.detect(text)[-1].start :] == "ann@example.org"
