@@ -19,7 +19,6 @@ from domain.workflows.events import RunRequested
 from domain.workflows.runs import run_of_request, run_stream
 from domain.workflows.workflow import Settings, Workflow
 
-
 WRITERS = ("admin", "operator")
 
 
