@@ -56,7 +56,7 @@ def insert_row(conn: psycopg.Connection, table: str, tenant: str) -> None:
     columns = [row for row in conn.execute(COLUMNS, [table]).fetchall() if not row[3]]
     names = [row[0] for row in columns]
     values = [tenant if name == "tenant" else _some(kind, category) for name, kind, category, _ in columns]
-    casts = [sql.SQL("%s::") + sql.SQL(kind) for _, kind, _, _ in columns]  # type: ignore[arg-type]
+    casts = [sql.SQL("%s::") + sql.SQL(kind) for _, kind, _, _ in columns]
     insert = sql.SQL("INSERT INTO {} ({}) VALUES ({})").format(
         sql.Identifier(table),
         sql.SQL(", ").join(map(sql.Identifier, names)),

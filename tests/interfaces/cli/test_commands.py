@@ -126,7 +126,7 @@ def test_a_read_model_is_rebuilt_and_rolled_back_beside_the_product(
 ) -> None:
     def generation() -> int:
         listed = cli.json("projections", "list")
-        return next(each["generation"] for each in listed if each["name"] == "tenancy")
+        return next(int(each["generation"]) for each in listed if each["name"] == "tenancy")
 
     before = generation()
     assert cli.json("projections", "rebuild", "tenancy")["generation"] == before + 1
