@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Set
 from typing import Final
 
 from domain.memory.pii import cards, phones, social_security
-from domain.memory.pii.digits import Number, Stretch, numbers_from, stretches
+from domain.memory.pii.digits import Number, Stretch, numbers_from, spelled_out, stretches
 from domain.memory.pii.folding import fold
 from domain.memory.pii.iban import account_numbers
 from domain.memory.pii.internet import internet_addresses
@@ -72,11 +72,25 @@ class Detector:
         return [span for span in without_overlaps(found) if span.type in self._types]
 
     def _numbers(self, text: str, stretch: Stretch, end: int) -> Iterator[Span]:
+        dictated = spelled_out(text, stretch)
+        if dictated is not None:
+            yield from self._dictated(text, dictated, end)
+            return
         claims: list[Span] = []
         for rest in _claimed(text, stretch, _card, claims):
             for last in _claimed(text, rest, _social_security, claims):
                 yield from self._phone_spans(text, last, end)
         yield from claims
+
+    def _dictated(self, text: str, number: Number, end: int) -> Iterator[Span]:
+        label = label_before(text, number.start)
+        kind = social_security.number_type(number.digits)
+        if cards.is_valid_card(number.digits) and cards.is_card_here(number, label):
+            yield Span(number.start, number.end, PiiType.CREDIT_CARD)
+        elif kind is not None and social_security.is_number_here(number, label):
+            yield Span(number.start, number.end, kind)
+        elif self._phones.pick(text, [number], end) is not None:
+            yield Span(number.start, number.end, PiiType.PHONE)
 
     def _phone_spans(self, text: str, stretch: Stretch, end: int) -> Iterator[Span]:
         index = 0

@@ -107,6 +107,14 @@ def numbers_from(text: str, stretch: Stretch, first: int, low: int, high: int) -
         yield _number(text, stretch, first, index)
 
 
+def spelled_out(text: str, stretch: Stretch) -> Number | None:
+    """Return a stretch of single digits or pairs, as people dictate a number, read as one number."""
+    dictated = len(stretch.groups) > MOST_ATOMS and len(stretch.digits) <= LONGEST_GROUP
+    if not dictated or max(stretch.sizes) > 2:
+        return None
+    return _number(text, stretch, 0, len(stretch.groups) - 1)
+
+
 def _number(text: str, stretch: Stretch, first: int, last: int) -> Number:
     start, end = stretch.groups[first][0], stretch.groups[last][1]
     while start > stretch.floor and text[start - 1] in "+(":

@@ -16,9 +16,9 @@ _LONGEST_DOMAIN: Final = 254
 _EUROPEAN: Final = "\u00c0-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1eff"
 _AT: Final = re.compile(r"@|%40|&#(?:64|x40);")
 _WRITTEN_AT: Final = re.compile(
-    r"\s?[\[(]\s?(?:at|@)\s?[\])]\s? | \sat\s(?=[a-z0-9-]{2,30}\sdot\s)", re.VERBOSE | re.IGNORECASE
+    r"\s?[\[(]\s?(?:at|@)\s?[\])]\s? | \sat\s(?=[a-z0-9-]{2,30}\sdot\s) | \s@\s", re.VERBOSE | re.IGNORECASE
 )
-_DOT: Final = r"(?:\.|\s?[\[(]\s?(?:dot|\.)\s?[\])]\s?|\sdot\s)"
+_DOT: Final = r"(?:\.|\s?[\[(]\s?(?:dot|\.)\s?[\])]\s?|\sdot\s|\s\.\s)"
 _LOCAL: Final = re.compile(rf"[A-Za-z0-9._+'\-{_EUROPEAN}{FILLER}]{{1,{_LONGEST_LOCAL}}}")
 _ANY_LOCAL: Final = re.compile(rf"[\w.+'\-{FILLER}]{{1,{_LONGEST_LOCAL}}}")
 _WRITTEN_LOCAL: Final = re.compile(
@@ -107,10 +107,10 @@ def _written(text: str, at: re.Match[str], floor: int, limit: int) -> tuple[int,
     if domain is None or local is None:
         return None
     begin = at.start() - local.end()
-    spelled = at[0].strip().isalpha()
+    spelled = at[0].strip().isalpha() or at[0].strip() == "@"
     if spelled and not (
         re.search(r"[\d._+]|\sdot\s", text[begin : at.start()], re.IGNORECASE)
-        or domain[0].split()[0].lower() in _POSTMEN
+        or re.split(r"\W", domain[0])[0].lower() in _POSTMEN
         or _is_announced(text, begin)
     ):
         return None

@@ -27,7 +27,7 @@ def number_type(digits: str) -> PiiType | None:
 def is_number_here(number: Number, label: Label | None) -> bool:
     """Decide about a number in an issued range: 3-2-4 with dashes needs no label, other forms do."""
     if label is not None and label.kind is Kind.SSN and (label.direct or label.same_line):
-        return number.sizes in {_FORM, (LENGTH,), (3, 3, 3), (3, 6), (5, 4)}
+        return number.sizes in {_FORM, (LENGTH,), (3, 3, 3), (3, 6), (5, 4), (1,) * LENGTH}
     if number.sizes != _FORM or (label is not None and label.kind is Kind.OTHER and label.direct):
         return False
     if number.text.count("-") == 2:

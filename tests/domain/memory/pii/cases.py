@@ -82,6 +82,12 @@ FOUND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("<foo_bar@x-y.org>", (("EMAIL", "foo_bar@x-y.org"),)),
     ("x@y.com,z@w.net;", (("EMAIL", "x@y.com"), ("EMAIL", "z@w.net"))),
     ("https://h.example/?email=joe%40x.com", (("EMAIL", "joe%40x.com"),)),
+    ("card: 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1", (("CREDIT_CARD", "4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1"),)),
+    ("my ssn is 5 3 6 9 0 4 3 9 9", (("SSN", "5 3 6 9 0 4 3 9 9"),)),
+    ("call 4 1 5 5 5 5 2 6 7 1", (("PHONE", "4 1 5 5 5 5 2 6 7 1"),)),
+    ("ssn 536 - 90 - 4399", (("SSN", "536 - 90 - 4399"),)),
+    ("write john @ gmail . com", (("EMAIL", "john @ gmail . com"),)),
+    ("jane_doe AT example DOT com", (("EMAIL", "jane_doe AT example DOT com"),)),
     ("SSN 078-05-1121", (("SSN", "078-05-1121"),)),
     ("ssn: 123456789", (("SSN", "123456789"),)),
     ("SSN# 123 45 6789", (("SSN", "123 45 6789"),)),
@@ -128,6 +134,8 @@ FOUND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
 )
 
 NOTHING: tuple[str, ...] = (
+    "Senior Dev @ booking.com",
+    "the matrix 4 1 1 1 1 1 1 1 1 1 1 1 1 1 1 1",
     "SSN:666-12-3456",
     "SSN 000-12-3456",
     "123-00-4567",

@@ -12,7 +12,7 @@ from domain.memory.pii.spans import STANDARD_TYPES, PiiDetectionFailed, PiiType
 from tests.domain.memory.pii.cases import FOUND, NOTHING, OTHER_KINDS
 from tests.domain.memory.pii.given import DETECTOR, dense_texts, found_in, mixed_texts
 
-HUGE = 100_000
+HUGE = 40_000
 ADVERSARIAL = (
     *(
         "1",
@@ -122,6 +122,6 @@ def test_huge_repetitive_texts_are_searched_to_their_end(unit):
 @given(st.text("1 -.@a(+:/xd", min_size=1, max_size=8))
 @settings(max_examples=8, deadline=None)
 def test_any_small_pattern_repeated_is_searched_to_its_end(unit):
-    text = (unit * (HUGE // 4 // len(unit))) + "\nmail ann@example.org"
+    text = (unit * (HUGE // len(unit))) + "\nmail ann@example.org"
 
     assert text[DETECTOR.detect(text)[-1].start :] == "ann@example.org"
