@@ -6,22 +6,27 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import datetime
+from typing import ClassVar
 
 from application.processes.gateway.call import Prices
 from application.processes.gateway.quota_admission import QuotaAdmission
+from application.usage.ports import UsagePorts
 from domain.usage.quota import Scope
 from infrastructure.quota.service import QuotaService
 from infrastructure.quota.watch import QuotaWatch
 from infrastructure.runtime import Runtime
+from projections.usage import quota_live
 from projections.usage.quota_live import QuotaDirectory
 
 
 class ProcessQuotas:
-    """Make it inside the event loop; fold control events into `directory`, then `start` it."""
+    """Make it inside the event loop; fold control events of TYPES into `directory`, then `start` it."""
+
+    TYPES: ClassVar[tuple[str, ...]] = quota_live.TYPES
 
     def __init__(self, runtime: Runtime, clock: Callable[[], datetime]) -> None:
         self.directory = QuotaDirectory(self._changed)
-        self.subject_reference = runtime.keyring.subject_reference
+        self._subject_reference = runtime.keyring.subject_reference
         counters = runtime.quota_counters
         self.service = QuotaService(runtime.system_pool, runtime.where.system_dsn, counters)
         self.watch = QuotaWatch(
@@ -33,6 +38,15 @@ class ProcessQuotas:
     def admission(self, prices: Prices) -> QuotaAdmission:
         """Return what the gateway asks before each request."""
         return QuotaAdmission(self.directory, self.service, prices, self.subject_reference)
+
+    @property
+    def ports(self) -> UsagePorts:
+        """Return what usage's handlers need."""
+        return UsagePorts(self.subject_reference)
+
+    def subject_reference(self, tenant: str, user: str, /) -> str:
+        """Return the pseudonym of a user."""
+        return self._subject_reference(tenant, user)
 
     async def tell(self) -> None:
         """Write down what this process holds. Raises Unavailable."""

@@ -29,18 +29,22 @@ class Bound(msgspec.Struct, frozen=True):
         return self.input_tokens + self.output_tokens
 
 
+Assumed = Callable[[TokenCounts, int], RequestRecorded]
+
+
 class Admitted(Protocol):
     """A request that may be made. Exactly one of `settle` and `release` ends it; more calls change nothing.
 
-    `max_tokens` is to be sent upstream. `dispatched(record)` says that a provider is being called, and how to
-    record the request if this process dies over it. `settle` takes the record once it is stored; `release`
-    ends a request that has none. `headers` are the answer's, as of now.
+    `max_tokens` is to be sent upstream; None where nothing is generated. `dispatched(record)` says that a
+    provider is being called, and how to record the request at its upper bound if this process dies over it.
+    `settle` takes the record once it is stored; `release` ends a request that has none. `headers` are the
+    answer's, as of now.
     """
 
     @property
     def max_tokens(self) -> int | None: ...
 
-    def dispatched(self, record: Callable[[], RequestRecorded]) -> None: ...
+    def dispatched(self, record: Assumed) -> None: ...
 
     def settle(self, record: RequestRecorded) -> None: ...
 
@@ -66,7 +70,7 @@ class Unlimited:
     def __init__(self, max_tokens: int | None) -> None:
         self.max_tokens = max_tokens
 
-    def dispatched(self, record: Callable[[], RequestRecorded]) -> None:
+    def dispatched(self, record: Assumed) -> None:
         """Change nothing."""
 
     def settle(self, record: RequestRecorded) -> None:

@@ -56,7 +56,7 @@ class Attempts:
         request = defaults.completed(trace.call.request, trace.route, self._env)
         try:
             spec = self._env.directory.provider(trace.call.caller.tenant, target.provider)
-            prepared = prepare(request, spec.dialect, target.model, max_tokens=trace.route.max_tokens)
+            prepared = prepare(request, spec.dialect, target.model, max_tokens=trace.admitted.max_tokens)
         except (Untranslatable, Unavailable) as error:
             self._refused = self._refused or error
             trace.pass_over("untranslatable" if isinstance(error, Untranslatable) else "removed")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Coroutine
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -12,6 +13,8 @@ import msgspec
 from application.orchestration.dialects.errors import INTERRUPTED, stream_error
 from application.orchestration.upstream import Upstream, UpstreamFailure
 from application.ports import AppendRequest
+from application.processes.gateway.admission import Admission, NoQuotas
+from application.processes.gateway.assumed import assumed
 from application.processes.gateway.attempts import Attempts
 from application.processes.gateway.call import Environment, GatewayCall
 from application.processes.gateway.outcome import Refused, Streamed, Whole
@@ -30,9 +33,10 @@ SETTLE_AT_EXIT_S = 10.0
 class Gateway:
     """Serves requests; tasks that must outlive their client belong to the gateway, not to the request."""
 
-    def __init__(self, env: Environment, upstream: Upstream) -> None:
+    def __init__(self, env: Environment, upstream: Upstream, admission: Admission | None = None) -> None:
         self._env = env
         self._upstream = upstream
+        self._admission = admission or NoQuotas()
         self._settling: set[asyncio.Task[None]] = set()
 
     async def serve(self, call: GatewayCall) -> Whole | Streamed:
@@ -44,9 +48,10 @@ class Gateway:
         self._env.ready()
         route = self._route(call)
         if call.dry_run:
-            return dry_run(self._env, call, route)
+            return self._dry_run(call, route)
         trace = Trace(self._env, call, route)
         try:
+            await self._admit(trace)
             if call.request.stream:
                 return await self._stream(trace)
             return await self._whole(trace)
@@ -98,6 +103,27 @@ class Gateway:
             raise Refused(404, "model_not_found", error.message, param="/model") from None
         except Unavailable as error:
             raise Refused(503, "no_target_available", error.message) from None
+
+    async def _admit(self, trace: Trace) -> None:
+        """Have the request admitted. Raises Refused when a quota, or not knowing one, forbids it."""
+        catalogue = self._env.directory.catalogue(trace.call.caller.tenant)
+        try:
+            trace.admitted = await self._admission.admit(trace.call, trace.route, catalogue)
+        except Unavailable as error:
+            raise Refused(503, "metering_unavailable", error.message, headers={"retry-after": "1"}) from None
+        trace.admitted.dispatched(partial(assumed, trace))
+
+    def _dry_run(self, call: GatewayCall, route: Route) -> Whole:
+        """Return the decision and what would be reserved; nobody is called and nothing is recorded."""
+        catalogue = self._env.directory.catalogue(call.caller.tenant)
+        quota = self._admission.preview(call, route, catalogue)
+        body = {
+            "request_id": call.request_id,
+            "dry_run": True,
+            "decision": msgspec.to_builtins(route.decision),
+        }
+        headers = {**JSON, **Trace(self._env, call, route).headers(), **quota}
+        return Whole(200, msgspec.json.encode(body), headers)
 
     async def _whole(self, trace: Trace) -> Whole:
         answer: WholeAnswer = await Attempts(self._env, trace).run(
@@ -188,6 +214,7 @@ class Gateway:
         except Unavailable as error:
             self._later(self._settle(trace, event))
             return error
+        trace.settled(event)
         return None
 
     async def _settle(self, trace: Trace, event: AppendRequest) -> None:
@@ -198,6 +225,10 @@ class Gateway:
             except Unavailable:
                 await asyncio.sleep(SETTLE_AGAIN_S)
                 continue
+            except BaseException:
+                trace.admitted.release()
+                raise
+            trace.settled(event)
             return
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
@@ -210,10 +241,3 @@ def unmetered(trace: Trace, problem: Unavailable) -> Refused:
     """Return the refusal of an answer that could not be recorded, for nothing leaves unmetered."""
     message = f"The answer could not be recorded: {problem.message}"
     return Refused(503, "metering_unavailable", message, headers=trace.headers())
-
-
-def dry_run(env: Environment, call: GatewayCall, route: Route) -> Whole:
-    """Return the decision alone; nobody is called and nothing is recorded."""
-    trace = Trace(env, call, route)
-    body = {"request_id": call.request_id, "dry_run": True, "decision": msgspec.to_builtins(route.decision)}
-    return Whole(200, msgspec.json.encode(body), {**JSON, **trace.headers()})

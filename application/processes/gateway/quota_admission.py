@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 
 from application.processes.gateway.admission import (
     Admitted,
+    Assumed,
     Bound,
     Unlimited,
     bound_of,
@@ -17,7 +19,7 @@ from application.processes.gateway.admission import (
 )
 from application.processes.gateway.call import GatewayCall, Prices
 from application.processes.gateway.outcome import Refused
-from domain.kernel.request_record import RequestRecorded
+from domain.kernel.request_record import RequestRecorded, TokenCounts
 from domain.kernel.values import Period, usd_text
 from domain.orchestration.catalogue import Catalogue
 from domain.orchestration.routing import Route
@@ -100,7 +102,7 @@ class QuotaAdmission:
             if smaller is None:
                 raise self._refusal(limited, call, needs, problem.books) from None
             return await self._admit_smaller(limited, call, route, smaller)
-        return _Watched(self._holds, limited, bound, needs, hold)
+        return _Watched(self._holds, limited, bound, needs, hold, self._costing(call, route, bound))
 
     def preview(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Mapping[str, str]:
         """Return the headers that the request would have."""
@@ -119,7 +121,9 @@ class QuotaAdmission:
             hold = await self._holds.hold(call.caller.tenant, call.request_id, needs)
         except DoesNotFit as problem:
             raise self._refusal(limited, call, needs, problem.books) from None
-        return _Watched(self._holds, limited, bound, needs, hold, shrunk=True)
+        return _Watched(
+            self._holds, limited, bound, needs, hold, self._costing(call, route, bound), shrunk=True
+        )
 
     def _limited(self, call: GatewayCall) -> list[_Limited]:
         tenant = call.caller.tenant
@@ -134,6 +138,9 @@ class QuotaAdmission:
             if (found := limits.get(scope)) is not None
             for unit in found.units
         ]
+
+    def _costing(self, call: GatewayCall, route: Route, bound: Bound) -> Callable[[], int]:
+        return partial(cost_bound, self._prices, call, route, bound)
 
     def _needs(
         self, limited: list[_Limited], call: GatewayCall, route: Route, bound: Bound
@@ -218,6 +225,7 @@ class _Watched:
         bound: Bound,
         needs: Mapping[Account, int],
         hold: Hold | None,
+        cost: Callable[[], int] = lambda: 0,
         *,
         shrunk: bool = False,
     ) -> None:
@@ -227,12 +235,14 @@ class _Watched:
         self._bound = bound
         self._needs = needs
         self._hold = hold
+        self._cost = cost
         self._shrunk = shrunk
         self._ended = False
 
-    def dispatched(self, record: Callable[[], RequestRecorded]) -> None:
+    def dispatched(self, record: Assumed) -> None:
         if self._hold is not None:
-            self._hold.record = record
+            usage = TokenCounts(input=self._bound.input_tokens, output=self._bound.output_tokens)
+            self._hold.record = lambda: record(usage, self._cost())
 
     def settle(self, record: RequestRecorded) -> None:
         self._end(*usage_of(record))

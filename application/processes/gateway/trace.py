@@ -11,6 +11,7 @@ from application.orchestration.dialects.measure import estimate_tokens
 from application.orchestration.dialects.model import TokenUsage
 from application.orchestration.upstream import ProviderSpec, UpstreamFailure
 from application.ports import AppendRequest, NewEvent
+from application.processes.gateway.admission import Admitted, Unlimited
 from application.processes.gateway.call import Environment, GatewayCall
 from domain.kernel.aggregate import stream_id
 from domain.kernel.request_record import Attempt, Outcome, RequestRecorded, TokenCounts, UsageSource
@@ -34,6 +35,7 @@ class Trace:
         self.first_content_ms: int | None = None
         self.reported: TokenUsage | None = None  # what a stream told before it broke without content
         self.passed_over: str | None = None
+        self.admitted: Admitted = Unlimited(None)
 
     def begin(self, target: Target, spec: ProviderSpec) -> None:
         """Note that an attempt starts now."""
@@ -124,14 +126,14 @@ class Trace:
     @property
     def fallback_reason(self) -> str | None:
         """Return why the request did not stay with its first target; None when it did."""
-        first, now = self.route.targets[0], self._present
+        first, now = self.route.targets[0], self.present
         if now is None or now == first:
             return None
         tried = self.attempts and (self.attempts[0].provider, self.attempts[0].model)
         return _outcome_text(self.attempts[0]) if tried == (first.provider, first.model) else self.passed_over
 
     @property
-    def _present(self) -> Target | None:
+    def present(self) -> Target | None:
         """The target of the present attempt, or of the last one."""
         if self._target is None and self.attempts:
             return Target(self.attempts[-1].provider, self.attempts[-1].model)
@@ -140,12 +142,12 @@ class Trace:
     def headers(self, *, cost: bool = False) -> dict[str, str]:
         """Return the answer's `x-aios-*` headers as known at this moment."""
         decision = self.route.decision
-        headers = {"x-aios-quota-state": "ok"}
+        headers = dict(self.admitted.headers())
         if decision.policy:
             headers["x-aios-policy"] = decision.policy
         if decision.rule:
             headers["x-aios-rule"] = _header_safe(decision.rule)
-        target = self._present or self.route.targets[0]
+        target = self.present or self.route.targets[0]
         headers["x-aios-provider"], headers["x-aios-model"] = target.provider, _header_safe(target.model)
         headers["x-aios-attempts"] = ", ".join(self._attempt_texts())
         if reason := self.fallback_reason:
@@ -155,6 +157,12 @@ class Trace:
             if None not in known:
                 headers["x-aios-cost-micros"] = str(sum(c for c in known if c is not None))
         return headers
+
+    def settled(self, stored: AppendRequest) -> None:
+        """Tell the quota what the stored record says was used."""
+        (new,) = stored.events
+        if isinstance(new.event, RequestRecorded):
+            self.admitted.settle(new.event)
 
     def _attempt_texts(self) -> list[str]:
         texts = [
@@ -211,7 +219,7 @@ class Trace:
             told = 0  # nothing is generated, and providers leave it out
         if complete and reported.input_tokens is not None and told is not None:
             return counts_of(reported), "provider"
-        output = max(told or 0, estimated_output) if not complete or told is None else told
+        output = max(told or 0, self._bounded(estimated_output)) if not complete or told is None else told
         read = reported.input_tokens
         filled = msgspec.structs.replace(
             reported,
@@ -219,6 +227,11 @@ class Trace:
             output_tokens=output,
         )
         return counts_of(filled), "partial" if reported.reported else "estimated"
+
+    def _bounded(self, estimated: int) -> int:
+        """Return an estimate of output that respects what the provider was allowed to generate."""
+        most = self.admitted.max_tokens
+        return estimated if most is None else min(estimated, most * self.call.request.choices)
 
     def _first_content_of_request(self) -> int | None:
         last = self.attempts[-1] if self.attempts else None
