@@ -82,12 +82,18 @@ def _close_bodies(schemas: dict[str, Any], handler: HTTPRouteHandler) -> None:
 
 
 def _mend_schemas(node: Any) -> None:
-    """Name what may be anything, and undo Litestar's reading of `tuple[X, ...]` as X or anything."""
+    """Name what may be anything, and mend two of Litestar's readings of types.
+
+    `tuple[X, ...]` is not X or anything, and a value of a union may be of several of its types: 1 is an
+    integer and a number.
+    """
     if isinstance(node, list):
         for item in node:
             _mend_schemas(item)
     if not isinstance(node, dict):
         return
+    if "oneOf" in node:
+        node["anyOf"] = node.pop("oneOf")
     for key in ("items", "additionalProperties"):
         schema = node.get(key)
         if schema == {}:

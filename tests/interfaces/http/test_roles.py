@@ -26,6 +26,8 @@ EXPECTED = {
     ("GET", "/usage/summary"): {"admin", "operator", "auditor", "service"},
     ("GET", "/usage/breakdown"): {"admin", "operator", "auditor", "service"},
     ("GET", "/usage/events"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/usage/quota"): {"admin", "operator", "auditor", "service"},
+    ("PUT", "/usage/quota"): {"admin", "operator"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
     ("GET", "/workflows"): {"admin", "operator", "auditor"},
