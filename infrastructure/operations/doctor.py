@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from redis.exceptions import RedisError
 from infrastructure import secret_files, web_build
 from infrastructure.database import engines
 from infrastructure.database.migrate import newest_revision
-from infrastructure.embedded.errors import EmbeddedServiceError
+from infrastructure.embedded.errors import EmbeddedServiceError, ServiceStartError
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from infrastructure.embedded.valkey import EmbeddedValkey
 from infrastructure.settings import Settings
@@ -46,6 +47,7 @@ async def _database(settings: Settings) -> Findings:
     found: Findings = {"ok": False, "embedded": settings.database_url is None}
     try:
         if settings.database_url is None:
+            _require_started(settings, "postgres")
             where = EmbeddedPostgres(settings.data_dir).endpoint()
             found |= {"dsn": where.app_dsn, "admin_dsn": where.admin_dsn}
         else:
@@ -87,7 +89,10 @@ async def _database_facts(conn: psycopg.AsyncConnection) -> Findings:
 async def _queue(settings: Settings) -> Findings:
     found: Findings = {"ok": False, "embedded": settings.redis_url is None}
     try:
-        url = settings.redis_url or EmbeddedValkey(settings.data_dir).endpoint().url
+        url = settings.redis_url
+        if url is None:
+            _require_started(settings, "valkey")
+            url = EmbeddedValkey(settings.data_dir).endpoint().url
         client: Redis = Redis.from_url(url, socket_connect_timeout=3)
         async with client:
             server = await client.info("server")
@@ -107,13 +112,19 @@ async def _keys(settings: Settings) -> Findings:
     admin, master = settings.admin_key is not None, settings.master_key is not None
     admin_file = secret_files.admin_key_path(settings)
     found: Findings = {
-        "ok": (admin or admin_file.exists()),
+        "ok": admin or (os.access(settings.data_dir, os.X_OK) and admin_file.exists()),
         "admin_key": "AIOS_ADMIN_KEY" if admin else str(admin_file),
         "master_key": "AIOS_MASTER_KEY" if master else str(settings.data_dir / "keys" / "master.key"),
     }
     if not found["ok"]:
         found["problem"] = "no admin key yet; `make up` makes one"
     return found
+
+
+def _require_started(settings: Settings, service: str) -> None:
+    """Raise ServiceStartError when an embedded service has left nothing; looking must not make folders."""
+    if not (settings.data_dir / service).exists():
+        raise ServiceStartError(f"nothing was ever started in {settings.data_dir}")
 
 
 async def _providers(settings: Settings) -> Findings:

@@ -22,7 +22,7 @@ def show(data: Any, *, json_output: bool) -> None:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(data), indent=2).decode() + "\n")
     elif isinstance(data, Mapping):
         for name, value in data.items():
-            click.echo(f"{name}: {_plain(value)}")
+            click.echo(f"{name}: {plain(value)}")
     else:
         _table(data)
 
@@ -54,13 +54,14 @@ def _table(rows: Sequence[Mapping[str, Any]]) -> None:
     if not rows:
         click.echo("(none)")
         return
-    lines = [list(rows[0]), *([_plain(value) for value in row.values()] for row in rows)]
+    lines = [list(rows[0]), *([plain(value) for value in row.values()] for row in rows)]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:
         click.echo("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())
 
 
-def _plain(value: Any) -> str:
+def plain(value: Any) -> str:
+    """Return a value as people read it: text as it is, nothing as a dash, the rest as JSON."""
     if value is None:
         return "-"
     return value if isinstance(value, str) else msgspec.json.encode(value).decode().strip('"')

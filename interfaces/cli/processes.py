@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 from typing import Final
 
 import click
 
 from interfaces import composition
-from interfaces.cli.output import say, settings
+from interfaces.cli.output import fail, say, settings
 
 
 @click.command()
@@ -21,7 +22,15 @@ def up() -> None:
 @click.option("--fd", type=int, help="A listening socket that was inherited.")
 def serve(fd: int | None) -> None:
     """Serve the API: gateway, endpoints, console."""
-    composition.run_api(settings(), fd)
+    found = settings()
+    try:
+        composition.run_api(found, fd)
+    except OSError as error:
+        if error.errno not in {errno.EADDRINUSE, errno.EACCES, errno.EADDRNOTAVAIL}:
+            raise
+        fail(
+            f"cannot listen on {found.host} port {found.port} ({error.strerror}): set AIOS_HOST or AIOS_PORT"
+        )
 
 
 @click.command()

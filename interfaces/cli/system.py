@@ -9,7 +9,7 @@ from typing import Final
 import click
 
 from interfaces import composition
-from interfaces.cli.output import as_json, fail, run, say, settings, show
+from interfaces.cli.output import as_json, fail, plain, run, say, settings, show
 
 
 @click.command()
@@ -29,9 +29,10 @@ def doctor(json_output: bool) -> None:
         show({"ok": found.ok, **found.components}, json_output=True)
     else:
         for name, component in found.components.items():
-            mark = "ok" if component["ok"] else "MISSING"
-            detail = component.get("problem") or component.get("version") or ""
-            click.echo(f"{name:10} {mark:8} {detail}".rstrip())
+            click.echo(f"{name:10} {'ok' if component['ok'] else 'MISSING'}")
+            for fact, value in component.items():
+                if fact != "ok" and value is not None:
+                    click.echo(f"    {fact}: {plain(value)}")
     sys.exit(0 if found.ok else 1)
 
 
