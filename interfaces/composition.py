@@ -29,6 +29,7 @@ from application.tenancy.commands import BootstrapAdminKey
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
 from application.usage.pricer import Pricer
+from application.usage.handlers import HANDLERS as USAGE
 from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unauthenticated, Unavailable
@@ -63,6 +64,7 @@ from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
 from infrastructure.providers.local import WithLocalModel
 from infrastructure.reading import ReadSide
+from infrastructure.quota.quotas import ProcessQuotas
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.runtime import endpoints as open_endpoints
 from infrastructure.settings import Settings, SettingsError
@@ -81,9 +83,7 @@ from projections.tenancy import live as tenancy_live
 from projections.wait import ProjectionWaiter
 
 VERSION = version("artisan-aios")
-CONTROL_TYPES: Sequence[str] = (*tenancy_live.TYPES, *orchestration_live.TYPES)
-
-
+CONTROL_TYPES: Sequence[str] = (*tenancy_live.TYPES, *orchestration_live.TYPES, *ProcessQuotas.TYPES)
 Process = Callable[[Settings, Endpoints], Awaitable[None]]
 
 
@@ -142,11 +142,12 @@ class Api:
             local_model=local_name,
         )
         self.providers = orchestration_live.ProviderDirectory(builtins.connections, builtins.missing)
+        self.quotas = ProcessQuotas(self.runtime, clock)
         self.live = LiveState(
             self.runtime.reader,
             self.runtime.control_doorbell,
             CONTROL_TYPES,
-            [self.keys.apply, self.policies.apply, self.providers.apply],
+            [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.directory.apply],
         )
         app_engine = self.runtime.engine(where.app_dsn)
         self.reads = ReadSide(
@@ -166,6 +167,7 @@ class Api:
         return {
             **bind(TENANCY, TenancyPorts(secrets)),
             **bind(ORCHESTRATION, orchestration),
+            **bind(USAGE, self.quotas.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -189,6 +191,7 @@ class Api:
                 default_temperature=self.settings.ai_temperature,
             ),
             self.upstream,
+            self.quotas.admission(prices),
         )
 
     def _app(self, app_engine: AsyncEngine) -> Litestar:
@@ -208,6 +211,7 @@ class Api:
             connections=self.providers.connections,
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
+            quotas=self.quotas,
             observe_request=self.metrics.observe_request,
             render_metrics=self.metrics.render,
             web_dist=destination(),
@@ -219,12 +223,14 @@ class Api:
         await self.runtime.open(control=True)
         await self.live.start()
         await self.reads.waiter.start()
+        await self.quotas.start()
         await self._register_admin_key()
         try:
             yield
         finally:
             await self.gateway.aclose()
             await self.upstream.aclose()
+            await self.quotas.close()
             await self.reads.waiter.close()
             await self.live.close()
             await self._redis.aclose()

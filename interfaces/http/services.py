@@ -19,6 +19,7 @@ from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
+from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
 
@@ -42,6 +43,19 @@ class GatewayService(Protocol):
 
 
 Probe = Callable[[], Awaitable[str | None]]
+
+
+class Quotas(Protocol):
+    """What the quota routes need: the limits in memory, the pseudonyms of users, and the present holds."""
+
+    @property
+    def directory(self) -> QuotaDirectory: ...
+
+    def subject_reference(self, tenant: str, user: str, /) -> str: ...
+
+    async def tell(self) -> None:
+        """Write down what this process holds. Raises Unavailable when the database does not answer."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,6 +84,7 @@ class Services:
     connections: Callable[[str], Sequence[Connection]]
     list_events: ListEvents
     timetable_of: TimetableOf
+    quotas: Quotas
     observe_request: Callable[[str, str, int, float], None]
     render_metrics: Callable[[], tuple[bytes, str]]
     web_dist: Path

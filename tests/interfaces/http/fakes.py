@@ -16,6 +16,7 @@ from domain.kernel.events import Envelope
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
 from interfaces.http.services import Services
+from projections.usage.quota_live import QuotaDirectory
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
 ROLES = ("platform", "admin", "operator", "auditor", "service")
@@ -154,6 +155,19 @@ class FakeListing:
         return self.envelopes[:limit]
 
 
+class FakeQuotas:
+    """No limits at all."""
+
+    def __init__(self) -> None:
+        self.directory = QuotaDirectory()
+
+    def subject_reference(self, tenant: str, user: str, /) -> str:
+        return f"subject-of-{tenant}-{user}"
+
+    async def tell(self) -> None:
+        return None
+
+
 @dataclass
 class World:
     """Everything a test may turn or look at."""
@@ -197,6 +211,7 @@ class World:
                 "connections": lambda tenant: self.connections,
                 "list_events": self.events,
                 "timetable_of": lambda definition, settings: None,
+                "quotas": FakeQuotas(),
                 "simulator": None,
                 "target_status": lambda tenant, provider, model: None,
                 "observe_request": lambda method, route, status, _s: self.observed.append(
