@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from tests.faults.gateway_client import DIALECTS, PROVIDER, TEXT, Dialect, ask, governed, request
-from tests.integration.gateway.live import HELLO, Live, LiveTenant
+from tests.integration.gateway.live import HELLO, Live, LiveTenant, fresh
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -25,7 +25,7 @@ BREAKS = {
 async def breaks(tenant: LiveTenant, dialect: Dialect, target: Dialect, words: str) -> None:
     """One stream that breaks after three words, with a healthy target that must not be asked."""
     name = PROVIDER[target]
-    workspace = await governed(tenant, f"{name}/fault:{words}", f"{name}/backup")
+    workspace = await governed(tenant, f"{name}/{fresh(words)}", f"{name}/backup")
     seen = await ask(tenant, dialect, stream=True, workspace=workspace)
     case = f"{dialect} from {target}, {words}: {seen.body!r}"
     assert seen.status == 200
@@ -52,13 +52,13 @@ async def test_sdks_raise_on_a_broken_stream(tenant: LiveTenant) -> None:
 
     async def chat() -> None:
         async for chunk in await tenant.openai().chat.completions.create(
-            model="up/fault:cut=3", messages=HELLO, stream=True
+            model=f"up/{fresh('cut=3')}", messages=HELLO, stream=True
         ):
             said.append(chunk.choices[0].delta.content or "")  # noqa: PERF401 - the stream breaks
 
     async def message() -> None:
         async for event in await tenant.anthropic().messages.create(
-            model="cl/fault:cut=3", messages=HELLO, max_tokens=64, stream=True
+            model=f"cl/{fresh('cut=3')}", messages=HELLO, max_tokens=64, stream=True
         ):
             said.append(event.type)  # noqa: PERF401 - as above
 
@@ -136,7 +136,7 @@ async def test_a_provider_that_bills_all_of_it_is_read_to_the_end(live: Live, te
 async def test_a_client_that_leaves_before_the_answer_closes_the_provider(live: Live, stream: bool) -> None:
     tenant = await live.tenant()
     live.upstream.clear()
-    asking = asyncio.create_task(ask(tenant, "openai", "up/fault:hang", stream=stream))
+    asking = asyncio.create_task(ask(tenant, "openai", f"up/{fresh('hang')}", stream=stream))
     (asked,) = await live.upstream.wait_for_requests(1, 10)
     asking.cancel()
     found: list[dict[str, object]] = []

@@ -9,7 +9,7 @@ import openai
 import pytest
 
 from tests.faults.gateway_client import DIALECTS, PROVIDER, TEXT, Dialect, ask, governed
-from tests.integration.gateway.live import HELLO, LiveTenant
+from tests.integration.gateway.live import HELLO, LiveTenant, fresh
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -41,7 +41,7 @@ def expected(words: str, *, stream: bool) -> list[str]:
 async def falls_back(tenant: LiveTenant, dialect: Dialect, words: str, *, stream: bool) -> None:
     """One request whose first target fails and whose second answers."""
     name = PROVIDER[dialect]
-    workspace = await governed(tenant, f"{name}/fault:{words}", f"{name}/backup")
+    workspace = await governed(tenant, f"{name}/{fresh(words)}", f"{name}/backup")
     seen = await ask(tenant, dialect, stream=stream, workspace=workspace)
     case = f"{dialect} {words} stream={stream}: {seen.body[:300]!r}"
     assert (seen.status, seen.text) == (200, TEXT), case
@@ -58,12 +58,8 @@ async def falls_back(tenant: LiveTenant, dialect: Dialect, words: str, *, stream
 
 async def fails(tenant: LiveTenant, dialect: Dialect, words: str, *, stream: bool) -> None:
     """One request whose only target fails."""
-    seen = await ask(
-        tenant,
-        dialect,
-        stream=stream,
-        workspace=await governed(tenant, f"{PROVIDER[dialect]}/fault:{words}"),
-    )
+    workspace = await governed(tenant, f"{PROVIDER[dialect]}/{fresh(words)}")
+    seen = await ask(tenant, dialect, stream=stream, workspace=workspace)
     case = f"{dialect} {words} stream={stream}: {seen.body[:300]!r}"
     assert seen.status == FAULTS[words][2], case
     assert seen.headers["content-type"] == "application/json"
@@ -93,7 +89,7 @@ async def test_without_another_target_the_caller_gets_one_clear_error(tenant: Li
 
 @pytest.mark.parametrize("stream", [False, True])
 async def test_a_provider_that_refuses_connections_is_passed_over(tenant: LiveTenant, stream: bool) -> None:
-    workspace = await governed(tenant, "dead/any", "cl/backup")
+    workspace = await governed(tenant, f"dead/{fresh('ok')}", "cl/backup")
     for dialect in DIALECTS:
         seen = await ask(tenant, dialect, stream=stream, workspace=workspace)
         assert (seen.status, seen.text) == (200, TEXT)
@@ -104,7 +100,7 @@ async def test_a_provider_that_refuses_connections_is_passed_over(tenant: LiveTe
 @pytest.mark.parametrize("dialect", DIALECTS)
 async def test_an_error_event_before_any_content_falls_back(tenant: LiveTenant, dialect: Dialect) -> None:
     name = PROVIDER[dialect]
-    workspace = await governed(tenant, f"{name}/fault:error-event=0", f"{name}/backup")
+    workspace = await governed(tenant, f"{name}/{fresh('error-event=0')}", f"{name}/backup")
     seen = await ask(tenant, dialect, stream=True, workspace=workspace)
     assert (seen.text, seen.complete, seen.error) == (TEXT, True, {})
 
@@ -132,18 +128,18 @@ async def test_a_full_context_goes_to_a_model_with_a_larger_window(
 async def test_sdks_raise_what_users_expect(tenant: LiveTenant) -> None:
     chat, messages = tenant.openai().chat.completions, tenant.anthropic().messages
     with pytest.raises(openai.RateLimitError):
-        await chat.create(model="up/fault:429", messages=HELLO, stream=True)
+        await chat.create(model=f"up/{fresh('429')}", messages=HELLO, stream=True)
     with pytest.raises(openai.InternalServerError):
-        await chat.create(model="dead/any", messages=HELLO)
+        await chat.create(model="dead/alone", messages=HELLO)
     with pytest.raises(anthropic.RateLimitError):
-        await messages.create(model="cl/fault:429", messages=HELLO, max_tokens=8, stream=True)
+        await messages.create(model=f"cl/{fresh('429')}", messages=HELLO, max_tokens=8, stream=True)
     with pytest.raises(anthropic.APIStatusError) as caught:
-        await messages.create(model="cl/fault:529", messages=HELLO, max_tokens=8)
+        await messages.create(model=f"cl/{fresh('529')}", messages=HELLO, max_tokens=8)
     assert caught.value.status_code == 503
 
 
 async def test_when_every_target_fails_the_error_lists_all_attempts(tenant: LiveTenant) -> None:
-    workspace = await governed(tenant, "up/fault:500", "cl/fault:529", "dead/any")
+    workspace = await governed(tenant, f"up/{fresh('500')}", f"cl/{fresh('529')}", "dead/other")
     seen = await ask(tenant, "openai", stream=False, workspace=workspace)
     assert seen.status == 502
     assert [(a["provider"], a["outcome"], a["status"]) for a in seen.error["attempts"]] == [

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import secrets
 import socket
 from collections.abc import AsyncIterator, Callable
@@ -29,6 +30,7 @@ from tests import services
 from tests.fakes.upstream import FakeUpstream
 
 ADMIN_KEY = "aios_admin_of-the-gateway-tests-0123456789"
+_numbers = itertools.count(1)
 HELLO: list[Any] = [{"role": "user", "content": "hello there"}]
 
 
@@ -132,6 +134,11 @@ class LiveTenant:
     async def recorded(self) -> int:
         """Return how many requests the tenant's log holds."""
         return int((await self.call("GET", "/usage/summary"))["requests"])
+
+
+def fresh(words: str) -> str:
+    """Return a model's name that makes the fake provider fail so, and whose health nobody has touched."""
+    return f"fault:{words}+ok={next(_numbers)}"
 
 
 def rule(*targets: str, segment: str = "*", **options: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import anthropic
 import openai
 import pytest
 
-from tests.integration.gateway.live import HELLO, Live, LiveTenant, rule
+from tests.integration.gateway.live import HELLO, Live, LiveTenant, fresh, rule
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -36,34 +36,34 @@ def error_of(path: str, answer: Any) -> dict[str, Any]:
 
 
 ERRORS: list[tuple[str, type[Exception], type[Exception]]] = [
-    ("nobody/has-this", openai.NotFoundError, anthropic.NotFoundError),
-    ("{}/fault:400", openai.BadRequestError, anthropic.BadRequestError),
-    ("{}/fault:404", openai.NotFoundError, anthropic.NotFoundError),
-    ("{}/fault:422", openai.UnprocessableEntityError, anthropic.UnprocessableEntityError),
-    ("{}/fault:429=3", openai.RateLimitError, anthropic.RateLimitError),
-    ("{}/fault:500", openai.InternalServerError, anthropic.InternalServerError),
-    ("{}/fault:401", openai.InternalServerError, anthropic.InternalServerError),
-    ("{}/fault:context-length", openai.BadRequestError, anthropic.BadRequestError),
+    ("", openai.NotFoundError, anthropic.NotFoundError),
+    ("400", openai.BadRequestError, anthropic.BadRequestError),
+    ("404", openai.NotFoundError, anthropic.NotFoundError),
+    ("422", openai.UnprocessableEntityError, anthropic.UnprocessableEntityError),
+    ("429=3", openai.RateLimitError, anthropic.RateLimitError),
+    ("500", openai.InternalServerError, anthropic.InternalServerError),
+    ("401", openai.InternalServerError, anthropic.InternalServerError),
+    ("context-length", openai.BadRequestError, anthropic.BadRequestError),
 ]
 
 
 @pytest.mark.parametrize("provider", ["up", "cl"])
-@pytest.mark.parametrize(("model", "chat_error", "message_error"), ERRORS)
+@pytest.mark.parametrize(("words", "chat_error", "message_error"), ERRORS)
 async def test_sdks_raise_the_error_a_user_expects(
     tenant: LiveTenant,
     provider: str,
-    model: str,
+    words: str,
     chat_error: type[openai.APIStatusError],
     message_error: type[anthropic.APIStatusError],
 ) -> None:
-    name = model.format(provider)
+    names = [f"{provider}/{fresh(words)}" if words else "nobody/has-this" for _ in range(2)]
     with pytest.raises(chat_error) as caught:
-        await tenant.openai().chat.completions.create(model=name, messages=HELLO)
+        await tenant.openai().chat.completions.create(model=names[0], messages=HELLO)
     assert caught.value.request_id
     with pytest.raises(message_error) as also_caught:
-        await tenant.anthropic().messages.create(model=name, messages=HELLO, max_tokens=16)
+        await tenant.anthropic().messages.create(model=names[1], messages=HELLO, max_tokens=16)
     assert also_caught.value.response.headers["x-request-id"]
-    if "429" in model:
+    if words.startswith("429"):
         assert caught.value.response.headers["retry-after"] == "3"
 
 
@@ -189,7 +189,8 @@ async def test_an_auditor_may_not_ask_models(tenant: LiveTenant) -> None:
 
 
 async def test_fallback_off_by_header(tenant: LiveTenant) -> None:
-    await tenant.policy("off", rule("up/fault:500", "cl/any"))
+    failing = f"up/{fresh('500')}"
+    await tenant.policy("off", rule(failing, "cl/any"))
     assert (
         await tenant.openai(workspace="off").chat.completions.create(model="auto", messages=HELLO)
     ).choices
@@ -199,7 +200,7 @@ async def test_fallback_off_by_header(tenant: LiveTenant) -> None:
         )
     headers = caught.value.response.headers
     assert headers["x-aios-policy"] == "off@1"
-    assert headers["x-aios-attempts"].startswith("up/fault:500;status_500;")
+    assert headers["x-aios-attempts"].startswith(f"{failing};status_500;")
 
 
 async def test_a_dry_run_tells_the_decision_and_calls_nobody(tenant: LiveTenant) -> None:
@@ -214,7 +215,7 @@ async def test_a_dry_run_tells_the_decision_and_calls_nobody(tenant: LiveTenant)
 async def test_a_spent_budget_is_504_with_the_attempts(tenant: LiveTenant) -> None:
     client = tenant.openai(latency_budget_ms="150")
     with pytest.raises(openai.InternalServerError) as caught:
-        await client.chat.completions.create(model="up/fault:hang", messages=HELLO)
+        await client.chat.completions.create(model=f"up/{fresh('hang')}", messages=HELLO)
     assert caught.value.status_code == 504
     assert caught.value.code == "latency_budget_exhausted"
     body: Any = caught.value.body
