@@ -14,21 +14,17 @@ from uuid import uuid4
 from litestar import Litestar
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
-from sqlalchemy.ext.asyncio import AsyncEngine
 
 from application.binding import bind
 from application.bus import Bus, Caller
-from application.orchestration.directory import LiveDirectory
+from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
 from application.orchestration.ports import OrchestrationPorts
-from application.orchestration.specs import ProviderSpecs
 from application.processes.gateway.call import Environment
 from application.processes.gateway.gateway import Gateway
-from application.processes.pricing import TenantPrices
 from application.tenancy.commands import BootstrapAdminKey
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
-from application.usage.pricer import Pricer
 from application.usage.handlers import HANDLERS as USAGE
 from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
@@ -36,7 +32,6 @@ from domain.kernel.errors import Unauthenticated, Unavailable
 from domain.kernel.names import DEFAULT_TENANT
 from domain.kernel.request_record import Attempt
 from domain.orchestration.catalogue import Target
-from domain.orchestration.routing import Measures
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
@@ -48,6 +43,7 @@ from infrastructure.jobs.entry import outbox as run_outbox
 from infrastructure.jobs.entry import scheduler as run_scheduler
 from infrastructure.jobs.entry import worker as run_worker
 from infrastructure.jobs.timetables import cron_problem, timetable_of
+from infrastructure.live_routing import LiveRouting, feedback_ports
 from infrastructure.operations import upkeep
 from infrastructure.operations.administration import Administration
 from infrastructure.operations.administration import administration as _administration
@@ -58,13 +54,12 @@ from infrastructure.operations.readiness import readiness_probes
 from infrastructure.operations.schema import migrate_all as migrate
 from infrastructure.operations.stopping import until_stopped
 from infrastructure.operations.up import run_up
-from infrastructure.pricing.book import PackagedPriceBook
 from infrastructure.providers.catalog import PACKAGED_MODEL, builtin_providers
 from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
 from infrastructure.providers.local import WithLocalModel
-from infrastructure.reading import ReadSide
 from infrastructure.quota.quotas import ProcessQuotas
+from infrastructure.reading import ReadSide
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.runtime import endpoints as open_endpoints
 from infrastructure.settings import Settings, SettingsError
@@ -149,16 +144,19 @@ class Api:
             CONTROL_TYPES,
             [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.directory.apply],
         )
+        default = Target(settings.ai_provider, settings.ai_model or local_name)
+        self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
         app_engine = self.runtime.engine(where.app_dsn)
+        self.reading = partial(tenant_connection, app_engine)
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
-        self.gateway = self._gateway(Target(settings.ai_provider, settings.ai_model or local_name))
+        self.gateway = self._gateway(default)
         self._redis: Redis = Redis.from_url(where.redis_url)
-        self.app = self._app(app_engine)
+        self.app = self._app()
 
     def _handlers(self) -> Mapping[Any, Any]:
         private = self.settings.egress == "private"
@@ -167,22 +165,17 @@ class Api:
         return {
             **bind(TENANCY, TenancyPorts(secrets)),
             **bind(ORCHESTRATION, orchestration),
+            **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **bind(USAGE, self.quotas.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
     def _gateway(self, default: Target) -> Gateway:
-        book = PackagedPriceBook.open(self.settings.data_dir / "cache")
-        specs = ProviderSpecs(allow_private=self.settings.egress == "private")
-        prices = TenantPrices(self.providers, Pricer(book))
-
-        def measures(tenant: str) -> Measures:
-            return Measures(cost=prices.rates(tenant, clock()))
-
         return Gateway(
             Environment(
-                directory=LiveDirectory(self.policies, self.providers, specs, measures),
-                prices=prices,
+                directory=self.routing.directory,
+                prices=self.routing.prices,
+                health=self.routing.health,
                 append=self.runtime.committer.append,
                 subject_reference=self.runtime.keyring.subject_reference,
                 observe=self._observe_attempt,
@@ -191,10 +184,10 @@ class Api:
                 default_temperature=self.settings.ai_temperature,
             ),
             self.upstream,
-            self.quotas.admission(prices),
+            self.quotas.admission(self.routing.prices),
         )
 
-    def _app(self, app_engine: AsyncEngine) -> Litestar:
+    def _app(self) -> Litestar:
         derive = self.runtime.kms.derive
         services = Services(
             version=VERSION,
@@ -206,12 +199,14 @@ class Api:
             session_secret=derive("console-sessions"),
             idempotency=PostgresIdempotencyStore(self.runtime.app_pool, derive("idempotent-answers")),
             probes=readiness_probes(self.runtime.log.head, self._redis, self.live, self.reads.waiter),
-            reading=partial(tenant_connection, app_engine),
+            reading=self.reading,
             read_barrier=self.reads.barrier,
             connections=self.providers.connections,
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
             quotas=self.quotas,
+            simulator=self.routing.simulator,
+            target_status=self.routing.health.status,
             observe_request=self.metrics.observe_request,
             render_metrics=self.metrics.render,
             web_dist=destination(),
@@ -224,6 +219,7 @@ class Api:
         await self.live.start()
         await self.reads.waiter.start()
         await self.quotas.start()
+        self.routing.start(self.runtime)
         await self._register_admin_key()
         try:
             yield
@@ -231,6 +227,7 @@ class Api:
             await self.gateway.aclose()
             await self.upstream.aclose()
             await self.quotas.close()
+            await self.routing.close()
             await self.reads.waiter.close()
             await self.live.close()
             await self._redis.aclose()

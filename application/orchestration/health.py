@@ -7,7 +7,7 @@ reports with the other processes and fetches the leases of half-open targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import msgspec
 
@@ -98,7 +98,7 @@ class TargetHealth:
             return _least_bad(
                 route, [t for t, (key, _) in sorted(found, key=lambda f: self._bad(f[1][0], now))]
             )
-        return _without(route, kept, skipped) if skipped else route
+        return _without(route, kept, skipped, found[0][1][1]) if skipped else route
 
     def observe(self, tenant: str, attempt: Attempt, retry_after_s: float | None = None) -> None:
         """Take an ended attempt in; what is the client's or our own doing says nothing of the target."""
@@ -265,12 +265,14 @@ class _FirstContent:
         return default if found is None else found
 
 
-def _without(route: Route, kept: list[Target], skipped: list[tuple[str, str]]) -> Route:
+def _without(route: Route, kept: list[Target], skipped: list[tuple[str, str]], first: Gate) -> Route:
     decision = route.decision
+    avoided: Literal["unhealthy", "throttled"] = "throttled" if first == "throttled" else "unhealthy"
     told = "; ".join(f"{target} is {reason}" for target, reason in skipped)
     return msgspec.structs.replace(
         route,
         targets=tuple(kept),
+        avoided=None if kept[0] == route.targets[0] else avoided,
         decision=msgspec.structs.replace(
             decision,
             targets=tuple(map(str, kept)),

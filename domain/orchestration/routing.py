@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -51,7 +51,10 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Route(msgspec.Struct, frozen=True, kw_only=True):
-    """A decision with the limits the attempts at it must keep; `targets` are those of the decision."""
+    """A decision with the limits the attempts at it must keep; `targets` are those of the decision.
+
+    `avoided` says why the policy's own first target is not among them at this moment.
+    """
 
     decision: Decision
     targets: tuple[Target, ...]
@@ -61,6 +64,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     best_effort: bool = False
     record_content: bool = False
     shadow: Target | None = None
+    avoided: Literal["unhealthy", "throttled"] | None = None
 
 
 class _Choice(msgspec.Struct, frozen=True):

@@ -12,6 +12,8 @@ from litestar.types import ControllerRouterHandler
 from interfaces.http import (
     audit,
     console,
+    experiments,
+    feedback,
     health,
     identity,
     model_health,
@@ -20,6 +22,7 @@ from interfaces.http import (
     quota,
     requests,
     session,
+    simulation,
     usage,
     workflows,
 )
@@ -28,6 +31,7 @@ from interfaces.http.docs import openapi_config
 from interfaces.http.gateway import ROUTES
 from interfaces.http.gateway_shortcut import GatewayShortcut
 from interfaces.http.idempotency import Idempotency
+from interfaces.http.options import Options
 from interfaces.http.parameters import refuse_unknown
 from interfaces.http.problems import problem_response
 from interfaces.http.request import ApiRequest
@@ -43,6 +47,9 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     model_policy.router,
     providers.router,
     model_health.router,
+    feedback.router,
+    experiments.router,
+    simulation.router,
     usage.router,
     quota.router,
     requests.router,
@@ -68,7 +75,7 @@ def create_app(
         PREFIX,
         route_handlers=CONTEXTS,
         guards=[refuse_unknown],
-        middleware=[Authentication, Idempotency],
+        middleware=[Options, Authentication, Idempotency],
     )
     app = Litestar(
         route_handlers=[api, health.router, console.router, *gateway],

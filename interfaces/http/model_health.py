@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import msgspec
 from litestar import Router
 
+from application.orchestration.health import LiveStatus
 from domain.orchestration.health_events import HealthStatus
 from interfaces.http.pages import Page
 from interfaces.http.request import ApiRequest
@@ -33,9 +36,11 @@ class ModelHealth(msgspec.Struct, frozen=True, kw_only=True):
     last_transition: HealthTransition | None
 
     @classmethod
-    def of(cls, view: health_queries.ModelHealthView) -> ModelHealth:
-        """Return the view under the names that the API has for it."""
+    def of(cls, view: health_queries.ModelHealthView, live: LiveStatus | None) -> ModelHealth:
+        """Return the view under the names that the API has for it; routing's own judgement wins."""
         fields = msgspec.structs.asdict(view)
+        if live is not None:
+            fields |= {"status": live.status, "reason": live.reason}
         return cls(p50=fields.pop("p50_latency_ms"), p95=fields.pop("p95_latency_ms"), **fields)
 
 
@@ -53,7 +58,8 @@ async def get_model_health(request: ApiRequest) -> Page[ModelHealth]:
         found = await health_queries.model_health(
             conn, tenant, now=services.clock(), attempts=recent_attempts, configured=configured
         )
-    return Page([ModelHealth.of(view) for view in found])
+    live = partial(services.target_status, tenant)
+    return Page([ModelHealth.of(view, live(view.provider, view.model)) for view in found])
 
 
 router = Router("/", route_handlers=[get_model_health], tags=["orchestration"])

@@ -14,9 +14,11 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
+from application.orchestration.health import LiveStatus
 from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
+from application.processes.simulation import Simulator
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
 from projections.usage.quota_live import QuotaDirectory
@@ -66,7 +68,8 @@ class Services:
     or revoked. `session_secret` is 32 bytes, the same on every process. `probes` answer a short detail or
     raise. `reading(tenant)` lends a connection that sees only this tenant's read models; `read_barrier`
     returns when they have what was stored before it was called (bounded). `connections(tenant)` are the
-    providers in use, whose credentials are never shown. `timetable_of` tells when a workflow is due.
+    providers in use, whose credentials are never shown. `target_status(tenant, provider, model)` is how
+    routing judges a target now. `timetable_of` tells when a workflow is due.
     Bodies have at most `largest_body` bytes and `body_timeout_s` to arrive.
     """
 
@@ -85,6 +88,8 @@ class Services:
     list_events: ListEvents
     timetable_of: TimetableOf
     quotas: Quotas
+    simulator: Simulator
+    target_status: Callable[[str, str, str], LiveStatus | None]
     observe_request: Callable[[str, str, int, float], None]
     render_metrics: Callable[[], tuple[bytes, str]]
     web_dist: Path

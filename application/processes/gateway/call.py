@@ -15,7 +15,7 @@ from application.ports import Appended, AppendRequest
 from domain.kernel.request_record import Attempt, TokenCounts
 from domain.orchestration.catalogue import Catalogue, Target
 from domain.orchestration.policy import ActivePolicy
-from domain.orchestration.routing import Measures
+from domain.orchestration.routing import Measures, Route
 
 
 class GatewayCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +70,16 @@ class Prices(Protocol):
     def cost(self, tenant: str, target: Target, usage: TokenCounts, at: datetime) -> Priced: ...
 
 
+class Health(Protocol):
+    """Keeps targets that must rest out of routes; `observe` feeds it with every attempt that ended."""
+
+    def filter(self, tenant: str, route: Route, *, probing: bool = True) -> Route:
+        """Return the route without them; without `probing` the request is not used to try one out."""
+        ...
+
+    def observe(self, tenant: str, attempt: Attempt, retry_after_s: float | None = None) -> None: ...
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """The gateway's surroundings, wired by composition.
 
@@ -81,6 +91,7 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
 
     directory: Directory
     prices: Prices
+    health: Health
     append: Callable[[AppendRequest], Awaitable[Appended]]
     subject_reference: Callable[[str, str], str]
     observe: Callable[[str, Attempt], None]

@@ -83,7 +83,7 @@ class Gateway:
     def _route(self, call: GatewayCall) -> Route:
         tenant, directory = call.caller.tenant, self._env.directory
         try:
-            return decide(
+            route = decide(
                 directory.policy(tenant, call.workspace),
                 directory.catalogue(tenant),
                 RouteRequest(
@@ -103,6 +103,7 @@ class Gateway:
             raise Refused(404, "model_not_found", error.message, param="/model") from None
         except Unavailable as error:
             raise Refused(503, "no_target_available", error.message) from None
+        return self._env.health.filter(tenant, route, probing=not call.dry_run)
 
     async def _admit(self, trace: Trace) -> None:
         """Have the request admitted. Raises Refused when a quota, or not knowing one, forbids it."""

@@ -54,7 +54,14 @@ class Trace:
         """Close the present attempt as failed; without reported usage it counts as none and costs nothing."""
         counts = counts_of(self.reported) if self.reported else None
         source: UsageSource = "partial" if counts else "none"
-        self._close(failure.kind.value, counts, source, status=failure.status, detail=failure.detail[:300])
+        self._close(
+            failure.kind.value,
+            counts,
+            source,
+            status=failure.status,
+            detail=failure.detail[:300],
+            retry_after_s=failure.retry_after_s,
+        )
 
     def succeeded(self, usage: TokenUsage | None, estimated_output: int, status: int = 200) -> None:
         """Close the present attempt as answered in full; what was not reported is estimated and marked."""
@@ -128,7 +135,7 @@ class Trace:
         """Return why the request did not stay with its first target; None when it did."""
         first, now = self.route.targets[0], self.present
         if now is None or now == first:
-            return None
+            return None if now is None else self.route.avoided
         tried = self.attempts and (self.attempts[0].provider, self.attempts[0].model)
         return _outcome_text(self.attempts[0]) if tried == (first.provider, first.model) else self.passed_over
 
@@ -182,6 +189,7 @@ class Trace:
         *,
         status: int | None = None,
         detail: str = "",
+        retry_after_s: float | None = None,
     ) -> None:
         target, spec = self._target, self._spec
         if target is None or spec is None:
@@ -209,6 +217,7 @@ class Trace:
         self.attempts.append(attempt)
         self._target = None
         self._env.observe(self.call.caller.tenant, attempt)
+        self._env.health.observe(self.call.caller.tenant, attempt, retry_after_s)
 
     def _settled(
         self, usage: TokenUsage | None, estimated_output: int, *, complete: bool

@@ -27,10 +27,8 @@ def feedback(request_id: str = "req_1", score: float = 1.0, **fields: object) ->
     return FeedbackGiven(request_id=request_id, score=score, **usual)  # type: ignore[arg-type]  # a test's shorthand
 
 
-async def test_requests_count_for_their_assigned_arm_and_the_newest_rating_for_all(
-    engines: Engines, running: Running
-) -> None:
-    # given requests of two arms: one fell back, one failed, one was broken off, one has no experiment
+def requests_and_ratings() -> MemoryTail:
+    """Requests of two arms: one fell back, one failed, one was broken off, one has no experiment."""
     tail = MemoryTail()
     tail.append(
         request(request_id="r1", decision=ARM_A, duration_ms=100, cost_micros=30),
@@ -45,6 +43,14 @@ async def test_requests_count_for_their_assigned_arm_and_the_newest_rating_for_a
         feedback("r6", -0.5),
     )
     tail.append(request(request_id="x", decision=ARM_A), tenant="t2")
+    return tail
+
+
+async def test_requests_count_for_their_assigned_arm_and_the_newest_rating_for_all(
+    engines: Engines, running: Running
+) -> None:
+    # given
+    tail = requests_and_ratings()
     # when
     async with running(tail, [EXPERIMENTS]):
         await reached(engines, "experiments", 11)

@@ -17,6 +17,7 @@ from application.orchestration.dialects.requests import (
     parse_embeddings,
     parse_messages,
 )
+from application.orchestration.health import TargetHealth
 from application.orchestration.upstream import ProviderSpec
 from application.ports import Appended, AppendRequest
 from application.processes.gateway.call import Environment, GatewayCall, Priced
@@ -73,6 +74,7 @@ class World:
             Environment(
                 directory=self,
                 prices=LinearPrices(),
+                health=TargetHealth(lambda _tenant, provider: f"cred-{provider}", time.time),
                 append=self._append,
                 subject_reference=lambda tenant, user: f"subject-of-{tenant}-{user}",
                 observe=lambda _tenant, attempt: self.observed.append(attempt),
