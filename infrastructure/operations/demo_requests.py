@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from msgspec import structs
+
 from domain.kernel.request_record import Attempt, Decision, Outcome, RequestRecorded, TokenCounts
 
 SEED = 20_260_131
@@ -87,7 +89,16 @@ def demo_requests(
         traffic = draw.choices(TRAFFIC, weights=[each.share for each in TRAFFIC])[0]
         started_at = until - timedelta(seconds=_age(draw))
         user = f"user-{draw.randrange(USERS) + 1:02}@demo.example"
-        yield _request(draw, number, traffic, started_at, keys[traffic.workspace], user, subject_of, price)
+        stream = draw.random() < traffic.streams
+        attempts = _attempts(draw, traffic, started_at, stream, price)
+        recorded = _recorded(f"req_demo{number:05}", traffic, started_at, stream, attempts)
+        yield structs.replace(
+            recorded,
+            key_id=keys[traffic.workspace],
+            session=f"session-{draw.randrange(400):03}",
+            subject=subject_of(user),
+            user=user,
+        )
 
 
 def _age(draw: random.Random) -> float:
@@ -99,44 +110,27 @@ def _age(draw: random.Random) -> float:
             return age
 
 
-def _request(
-    draw: random.Random,
-    number: int,
-    traffic: Traffic,
-    started_at: datetime,
-    key_id: str,
-    user: str,
-    subject_of: SubjectOf,
-    price: Price,
+def _recorded(
+    request_id: str, traffic: Traffic, started_at: datetime, stream: bool, attempts: tuple[Attempt, ...]
 ) -> RequestRecorded:
-    stream = draw.random() < traffic.streams
-    attempts = _attempts(draw, traffic, started_at, stream, price)
     last = attempts[-1]
     outcome, status, code = _outcome(last)
     first = last.first_content_ms
     costs = [each.cost_micros for each in attempts if each.usage is not None]
     return RequestRecorded(
-        request_id=f"req_demo{number:05}",
+        request_id=request_id,
         operation="messages" if traffic.dialect == "anthropic" else "chat",
         dialect=traffic.dialect,
         workspace=traffic.workspace,
-        key_id=key_id,
+        key_id="",
         started_at=started_at,
         duration_ms=last.started_ms + last.duration_ms,
         outcome=outcome,
         status=status,
-        decision=Decision(
-            requested_model="auto",
-            policy=f"{traffic.workspace}@{traffic.version}",
-            rule=traffic.segment,
-            strategy=traffic.strategy,
-            targets=traffic.targets,
-            why=f"rule '{traffic.segment}' of {traffic.workspace}@{traffic.version}",
-        ),
+        decision=_decision(traffic),
         attempts=attempts,
         stream=stream,
         segment=None if traffic.segment == "*" else traffic.segment,
-        session=f"session-{draw.randrange(400):03}",
         provider=last.provider,
         model=last.model,
         usage=last.usage,
@@ -147,8 +141,17 @@ def _request(
         fallback_reason=_reason(attempts[0]) if len(attempts) > 1 else None,
         error_code=code,
         finish_reason="stop" if outcome == "succeeded" else None,
-        subject=subject_of(user),
-        user=user,
+    )
+
+
+def _decision(traffic: Traffic) -> Decision:
+    return Decision(
+        requested_model="auto",
+        policy=f"{traffic.workspace}@{traffic.version}",
+        rule=traffic.segment,
+        strategy=traffic.strategy,
+        targets=traffic.targets,
+        why=f"rule '{traffic.segment}' of {traffic.workspace}@{traffic.version}",
     )
 
 
