@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from functools import lru_cache
 from typing import Any
 
 HIDDEN = "[redacted]"
+SHORTEST = 7  # nothing below it can match: the shortest that does is `a://:b@`
 
 SECRET_NAMES = re.compile(
     r"(api[-_]?key|authorization|cookie|password|passwd|secret|credential|private[-_]?key|token$)",
@@ -32,7 +34,12 @@ def _hide(match: re.Match[str]) -> str:
 
 def redact_text(text: str) -> str:
     """Return the text with everything that looks like a credential replaced."""
-    return SECRET_TEXTS.sub(_hide, text)
+    return text if len(text) < SHORTEST else SECRET_TEXTS.sub(_hide, text)
+
+
+@lru_cache(1024)
+def _names_a_secret(key: str) -> bool:
+    return SECRET_NAMES.search(key) is not None
 
 
 def redact(value: Any) -> Any:
@@ -41,7 +48,7 @@ def redact(value: Any) -> Any:
         return redact_text(value)
     if isinstance(value, dict):
         return {
-            key: HIDDEN if isinstance(key, str) and SECRET_NAMES.search(key) else redact(item)
+            key: HIDDEN if isinstance(key, str) and _names_a_secret(key) else redact(item)
             for key, item in value.items()
         }
     if isinstance(value, (list, tuple)):

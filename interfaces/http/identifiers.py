@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import time
 from typing import Final
 
@@ -10,12 +10,14 @@ ALPHABET: Final = "0123456789abcdefghjkmnpqrstvwxyz"  # Crockford's base 32: no 
 PAIRS: Final = [first + second for first in ALPHABET for second in ALPHABET]
 TIME_DIGITS: Final = 10
 RANDOM_DIGITS: Final = 16
+RANDOM_BYTES: Final = 10
 
 
 def time_ordered_id(prefix: str) -> str:
     """Return `prefix_` and a ULID in lower case: 48 bits of milliseconds, 80 random bits."""
     milliseconds = time.time_ns() // 1_000_000
-    return f"{prefix}_{_digits(milliseconds, TIME_DIGITS)}{_digits(secrets.randbits(80), RANDOM_DIGITS)}"
+    noise = int.from_bytes(os.urandom(RANDOM_BYTES))
+    return f"{prefix}_{_digits(milliseconds, TIME_DIGITS)}{_digits(noise, RANDOM_DIGITS)}"
 
 
 def _digits(value: int, count: int) -> str:
