@@ -74,7 +74,9 @@ class Simulator:
         )
         route = decide(draft, catalogue, request, self._default, measures)
         targets = _as_health_was(past.decision, route.targets)
-        return Redecided(past, targets, route.decision.why, route.decision.latency_budget_ms)
+        return Redecided(
+            past, targets, tuple(map(str, targets)), route.decision.why, route.decision.latency_budget_ms
+        )
 
 
 def _as_health_was(recorded: Decision, targets: tuple[Target, ...]) -> tuple[Target, ...]:

@@ -58,17 +58,13 @@ class PastRequest(Protocol):
 
 
 class Redecided(msgspec.Struct, frozen=True):
-    """A past request with the targets it would have had, and its latency budget."""
+    """A past request with the targets it would have had, also by their names, and its latency budget."""
 
     past: PastRequest
     targets: tuple[Target, ...]
+    names: tuple[str, ...]
     why: str
     budget_ms: int | None
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """Return the targets as decisions name them."""
-        return tuple(map(str, self.targets))
 
     @property
     def answered_by(self) -> Target:
@@ -109,6 +105,7 @@ class Tally:
         everything = [*(decided.past for decided in self._decided), *self._refused_past]
         same = sum(each.names == each.past.decision.targets for each in self._decided)
         first = sum(each.names[:1] == each.past.decision.targets[:1] for each in self._decided)
+        await asyncio.sleep(0)
         typical = {target: self._typical(target) for target in self._targets()}
         shares = _Shares(self._tenant, self._prices, typical)
         for number, decided in enumerate(self._decided):

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from domain.kernel.request_record import Attempt, Decision, TokenCounts
 from projections.usage.tables import usage_requests, usage_users
 
-PAGE = 1000
+PAGE = 250  # rows between two turns of the event loop
 _r = usage_requests.c
 _DECISION = msgspec.json.Decoder(Decision)
 _ATTEMPTS = msgspec.json.Decoder(tuple[Attempt, ...])
