@@ -10,6 +10,7 @@ from application.usage.pricer import Pricer
 from domain.kernel.request_record import TokenCounts
 from domain.orchestration.catalogue import Target
 from domain.orchestration.routing import Scores
+from domain.usage.pricing import cost_bound_micros
 
 UNPRICED = "unpriced"
 
@@ -28,6 +29,12 @@ class TenantPrices:
             return Priced(None, UNPRICED)
         cost, version = self._pricer.cost(connection, target.model, usage, at)
         return Priced(cost, version or UNPRICED)
+
+    def bound(self, tenant: str, target: Target, input_tokens: int, output_tokens: int, at: datetime) -> int:
+        """Return the most that an attempt can cost; 0 when no price is known, for then it has no cost."""
+        connection = self._providers.connection(tenant, target.provider)
+        prices = None if connection is None else self._pricer.prices(connection, target.model, at)
+        return 0 if prices is None else cost_bound_micros(input_tokens, output_tokens, prices)
 
     def rates(self, tenant: str, at: datetime) -> Scores:
         """Return the cost of targets by `provider/model`, each worked out when it is asked for."""

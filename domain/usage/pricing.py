@@ -73,10 +73,29 @@ def cost_micros(usage: TokenCounts, prices: UnitPrices) -> int:
     return _half_even(total, _TOKENS * _NANOS_A_MICRO)
 
 
+def cost_bound_micros(input_tokens: int, output_tokens: int, prices: UnitPrices) -> int:
+    """Return the most that so many tokens can cost, whatever class each of them turns out to be of."""
+    inputs = (prices.input, prices.cached_input, prices.cache_write)
+    outputs = (prices.output, prices.reasoning)
+    total = input_tokens * max(_dearest(price, input_tokens) for price in inputs if price is not None)
+    total += output_tokens * max(_dearest(price, input_tokens) for price in outputs if price is not None)
+    total += prices.request_nanos * _TOKENS
+    return -(-total // (_TOKENS * _NANOS_A_MICRO))
+
+
 def blended_rate(prices: UnitPrices) -> float:
     """Return the micro-dollars of 1000 tokens in one request, three quarters of them input."""
     tokens = (3 * prices.input.nanos + prices.output.nanos) / 4 / _TOKENS
     return tokens + prices.request_nanos / _NANOS_A_MICRO
+
+
+def _dearest(price: Price, most_input: int) -> int:
+    """Return the highest price for requests with up to so much input."""
+    nanos = price.nanos
+    for start, tier in price.tiers:
+        if most_input > start and tier > nanos:
+            nanos = tier
+    return nanos
 
 
 def _output(usage: TokenCounts, prices: UnitPrices, whole_input: int) -> int:

@@ -8,8 +8,8 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
 
-from application.processes.gateway.call import Prices
 from application.processes.gateway.quota_admission import QuotaAdmission
+from application.processes.gateway.quota_ports import CostBounds
 from application.usage.ports import UsagePorts
 from domain.usage.quota import Scope
 from infrastructure.quota.service import QuotaService
@@ -35,7 +35,7 @@ class ProcessQuotas:
         self._clock = clock
         self._watching: asyncio.Task[None] | None = None
 
-    def admission(self, prices: Prices) -> QuotaAdmission:
+    def admission(self, prices: CostBounds) -> QuotaAdmission:
         """Return what the gateway asks before each request."""
         return QuotaAdmission(self.directory, self.service, prices, self.subject_reference)
 

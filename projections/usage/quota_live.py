@@ -18,11 +18,13 @@ _NOTHING: Mapping[Scope, QuotaLimits] = {}
 
 
 class QuotaDirectory:
-    """Folds quota events; `changed(tenant, scope)` is called after each one."""
+    """Folds quota events; `changed(tenant, scope)` is called after each one, and `changes` counts them."""
 
     def __init__(self, changed: Changed = lambda _tenant, _scope: None) -> None:
         self.changed = changed
         self._limits: dict[str, dict[Scope, QuotaLimits]] = {}
+        self.changes = 0
+        self._user_limits: dict[str, int] = {}
         self._without: dict[tuple[str, Scope], QuotaLimits] = {}
         self._zones: dict[str, str] = {}
         self._months: dict[str, tuple[Period, str]] = {}
@@ -45,11 +47,17 @@ class QuotaDirectory:
             self._without[tenant, scope] = event.limits
         if not limited:
             del self._limits[tenant]
+        self.changes += 1
+        self._user_limits[tenant] = sum(1 for each in limited if each.kind == "user")
         self.changed(tenant, scope)
 
     def limits(self, tenant: str) -> Mapping[Scope, QuotaLimits]:
         """Return the limited scopes of a tenant; empty for most tenants."""
         return self._limits.get(tenant, _NOTHING)
+
+    def limits_users(self, tenant: str) -> bool:
+        """Tell whether any user of a tenant has a quota of its own."""
+        return self._user_limits.get(tenant, 0) > 0
 
     def unlimited(self, tenant: str, scope: Scope) -> QuotaLimits:
         """Return the settings of a scope without limits: those it was set to last, or the built-in ones."""

@@ -8,7 +8,7 @@ from typing import Protocol
 import msgspec
 
 from application.orchestration.dialects.outgoing import DEFAULT_MAX_TOKENS
-from application.processes.gateway.call import GatewayCall, Prices
+from application.processes.gateway.call import GatewayCall
 from domain.kernel.request_record import RequestRecorded, TokenCounts
 from domain.orchestration.catalogue import Catalogue
 from domain.orchestration.routing import Route
@@ -110,19 +110,3 @@ def bound_of(call: GatewayCall, route: Route, catalogue: Catalogue) -> Bound:
         given.append(DEFAULT_MAX_TOKENS)
     most = min(given)
     return Bound(request.input_token_bound, most * request.choices, most)
-
-
-def cost_bound(prices: Prices, call: GatewayCall, route: Route, bound: Bound) -> int:
-    """Return the micro-dollars of a bound at the dearest target and its dearest classes of tokens.
-
-    A target without a known price counts as nothing: what it uses has no price when it is settled either.
-    """
-    read, written = bound.input_tokens, bound.output_tokens
-    dearest = 0
-    for target in route.targets:
-        for part in ({}, {"cached_input": read}, {"cache_write": read}):
-            for reasoning in (0, written):
-                usage = TokenCounts(input=read, output=written, reasoning=reasoning, **part)
-                cost = prices.cost(call.caller.tenant, target, usage, call.started_at).cost_micros
-                dearest = max(dearest, cost or 0)
-    return dearest

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
-from typing import Any, Protocol
 
 import msgspec
 
@@ -15,53 +13,20 @@ from application.processes.gateway.admission import (
     Bound,
     Unlimited,
     bound_of,
-    cost_bound,
 )
-from application.processes.gateway.call import GatewayCall, Prices
+from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Refused
+from application.processes.gateway.quota_ports import CostBounds, Hold, Holds, Limits
 from domain.kernel.request_record import RequestRecorded, TokenCounts
-from domain.kernel.values import Period, usd_text
+from domain.kernel.values import usd_text
 from domain.orchestration.catalogue import Catalogue
 from domain.orchestration.routing import Route
 from domain.usage.quota import Account, QuotaLimits, Scope, scopes_of, state_of
 from domain.usage.quota_slices import Book, DoesNotFit
 from domain.usage.quota_use import usage_of
 
+MOST_KNOWN = 10_000
 _WORSE = {"ok": 0, "warning": 1, "exceeded": 2}
-
-
-class Limits(Protocol):
-    """The limits in memory, as fresh as the last control event of this process."""
-
-    def limits(self, tenant: str) -> Mapping[Scope, QuotaLimits]: ...
-
-    def month(self, tenant: str, at: datetime) -> str: ...
-
-    def period(self, tenant: str, at: datetime) -> Period: ...
-
-
-class Hold(Protocol):
-    """A reservation; `record` is set once a provider is called."""
-
-    record: Callable[[], RequestRecorded] | None
-
-
-class Holds(Protocol):
-    """Reservations of this process. `hold` raises DoesNotFit, or Unavailable; `settle` ends one of them."""
-
-    async def hold(self, tenant: str, request_id: str, needs: Mapping[Account, int]) -> Hold: ...
-
-    def settle(self, hold: Any, tokens: int, cost_micros: int) -> None: ...
-
-    def used(self, account: Account) -> int | None:
-        """Return what is used of an account, as last heard; None when never."""
-        ...
-
-    def held(self, account: Account) -> int: ...
-
-    def count(self, account: Account, amount: int) -> None:
-        """Note use of an account that no hard cap limits."""
-        ...
 
 
 class _Limited(msgspec.Struct, frozen=True):
@@ -79,12 +44,14 @@ class QuotaAdmission:
     """Implements Admission; a tenant without limits costs one look into a dictionary."""
 
     def __init__(
-        self, limits: Limits, holds: Holds, prices: Prices, subject_reference: Callable[[str, str], str]
+        self, limits: Limits, holds: Holds, prices: CostBounds, subject_reference: Callable[[str, str], str]
     ) -> None:
         self._limits = limits
         self._holds = holds
         self._prices = prices
         self._subject_reference = subject_reference
+        self._known: dict[tuple[str | None, ...], tuple[_Limited, ...]] = {}
+        self._known_at = -1
 
     async def admit(self, call: GatewayCall, route: Route, catalogue: Catalogue) -> Admitted:
         """Reserve a request's upper bound. Raises Refused, or Unavailable when the ledger does not answer."""
@@ -114,7 +81,7 @@ class QuotaAdmission:
         return _Watched(self._holds, limited, bound, needs, None).headers()
 
     async def _admit_smaller(
-        self, limited: list[_Limited], call: GatewayCall, route: Route, bound: Bound
+        self, limited: Sequence[_Limited], call: GatewayCall, route: Route, bound: Bound
     ) -> Admitted:
         needs = self._needs(limited, call, route, bound)
         try:
@@ -125,34 +92,51 @@ class QuotaAdmission:
             self._holds, limited, bound, needs, hold, self._costing(call, route, bound), shrunk=True
         )
 
-    def _limited(self, call: GatewayCall) -> list[_Limited]:
+    def _limited(self, call: GatewayCall) -> tuple[_Limited, ...]:
+        """Return what limits a request; worked out once for requests that name the same scopes."""
         tenant = call.caller.tenant
-        limits = self._limits.limits(tenant)
-        if not limits:
-            return []
-        subject = self._subject_reference(tenant, call.user) if call.user else None
+        if not self._limits.limits(tenant):
+            return ()
+        if self._known_at != self._limits.changes or len(self._known) >= MOST_KNOWN:
+            self._known.clear()
+            self._known_at = self._limits.changes
         month = self._limits.month(tenant, call.started_at)
-        return [
-            _Limited(Account(tenant, scope.kind, scope.id, month, unit), found)
-            for scope in scopes_of(call.workspace, call.key_id, call.segment, subject)
-            if (found := limits.get(scope)) is not None
-            for unit in found.units
-        ]
+        user = call.user if self._limits.limits_users(tenant) else None
+        key = (tenant, month, call.workspace, call.key_id, call.segment, user)
+        found = self._known.get(key)
+        if found is None:
+            subject = self._subject_reference(tenant, user) if user else None
+            scopes = scopes_of(call.workspace, call.key_id, call.segment, subject)
+            found = self._known[key] = tuple(self._limiting(tenant, month, scopes))
+        return found
+
+    def _limiting(self, tenant: str, month: str, scopes: Sequence[Scope]) -> Iterator[_Limited]:
+        limits = self._limits.limits(tenant)
+        for scope in scopes:
+            if (found := limits.get(scope)) is not None:
+                for unit in found.units:
+                    yield _Limited(Account(tenant, scope.kind, scope.id, month, unit), found)
 
     def _costing(self, call: GatewayCall, route: Route, bound: Bound) -> Callable[[], int]:
-        return partial(cost_bound, self._prices, call, route, bound)
+        return partial(self._cost_bound, call, route, bound)
+
+    def _cost_bound(self, call: GatewayCall, route: Route, bound: Bound) -> int:
+        """Return the micro-dollars of a bound at the dearest target of the chain."""
+        tenant, at = call.caller.tenant, call.started_at
+        read, written = bound.input_tokens, bound.output_tokens
+        return max(self._prices.bound(tenant, target, read, written, at) for target in route.targets)
 
     def _needs(
-        self, limited: list[_Limited], call: GatewayCall, route: Route, bound: Bound
+        self, limited: Sequence[_Limited], call: GatewayCall, route: Route, bound: Bound
     ) -> dict[Account, int]:
         hard = [each.account for each in limited if each.limits.hard_cap_enabled]
         money = any(account.unit == "cost" for account in hard)
-        cost = cost_bound(self._prices, call, route, bound) if money else 0
+        cost = self._cost_bound(call, route, bound) if money else 0
         return {account: bound.tokens if account.unit == "tokens" else cost for account in hard}
 
     def _shrunk(
         self,
-        limited: list[_Limited],
+        limited: Sequence[_Limited],
         call: GatewayCall,
         route: Route,
         bound: Bound,
@@ -182,11 +166,11 @@ class QuotaAdmission:
         free = books[account].free
         if account.unit == "tokens":
             return bound.tokens <= free
-        return cost_bound(self._prices, call, route, bound) <= free
+        return self._cost_bound(call, route, bound) <= free
 
     def _refusal(
         self,
-        limited: list[_Limited],
+        limited: Sequence[_Limited],
         call: GatewayCall,
         needs: Mapping[Account, int],
         books: Mapping[Account, Book],
@@ -211,7 +195,7 @@ class QuotaAdmission:
         }
         return Refused(429, "quota_exceeded", message, headers=headers)
 
-    def _state(self, limited: list[_Limited]) -> str:
+    def _state(self, limited: Sequence[_Limited]) -> str:
         return _Watched(self._holds, limited, Bound(0, 0, None), {}, None).headers()["x-aios-quota-state"]
 
 
@@ -221,7 +205,7 @@ class _Watched:
     def __init__(
         self,
         holds: Holds,
-        limited: list[_Limited],
+        limited: Sequence[_Limited],
         bound: Bound,
         needs: Mapping[Account, int],
         hold: Hold | None,

@@ -10,7 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.kernel.request_record import TokenCounts
-from domain.usage.pricing import Price, UnitPrices, blended_rate, cost_micros, nanos_of
+from domain.usage.pricing import (
+    Price,
+    UnitPrices,
+    blended_rate,
+    cost_bound_micros,
+    cost_micros,
+    nanos_of,
+)
 
 USD = 10**9
 GPT = UnitPrices(
@@ -134,3 +141,34 @@ def test_models_compare_by_a_blend_of_their_prices():
     dear = UnitPrices(version="v", input=Price(3 * USD), output=Price(15 * USD))
     free = UnitPrices(version="v")
     assert blended_rate(free) == 0 < blended_rate(GPT) < blended_rate(dear) == 6000
+
+
+@given(
+    st.integers(0, 400_000),
+    st.integers(0, 50_000),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.floats(0, 1),
+    st.lists(st.integers(0, 10**12), min_size=6, max_size=6),
+)
+def test_no_use_within_a_bound_costs_more_than_the_bound(
+    read: int, written: int, cached: float, cache_write: float, reasoning: float, nanos: list[int]
+) -> None:
+    prices = UnitPrices(
+        version="v",
+        input=Price(nanos[0], ((200_000, nanos[1]),)),
+        output=Price(nanos[2]),
+        cached_input=Price(nanos[3]),
+        cache_write=Price(nanos[4]),
+        reasoning=Price(nanos[5]),
+        request_nanos=7,
+    )
+    from_cache = int(read * cached)
+    usage = TokenCounts(
+        input=read,
+        cached_input=from_cache,
+        cache_write=int((read - from_cache) * cache_write),
+        output=written,
+        reasoning=int(written * reasoning),
+    )
+    assert cost_micros(usage, prices) <= cost_bound_micros(read, written, prices)
