@@ -12,7 +12,7 @@ from domain.orchestration.experiments import Estimate, Tally, arm_names, mean_es
 from domain.orchestration.policy import ActivePolicy, Method, Unit
 from interfaces.http.pages import Page
 from interfaces.http.request import ApiRequest
-from interfaces.http.routing import READERS, read
+from interfaces.http.routing import USERS, read
 from projections.orchestration.experiments_queries import arm_tallies
 from projections.orchestration.queries import list_model_policies
 
@@ -54,7 +54,7 @@ class ExperimentView(msgspec.Struct, frozen=True, kw_only=True):
     arms: list[ArmResults]
 
 
-@read("/experiments", roles=READERS, summary="List experiments", operation_id="listExperiments")
+@read("/experiments", roles=USERS, summary="List experiments", operation_id="listExperiments")
 async def list_experiments(request: ApiRequest) -> Page[ExperimentView]:
     """List the experiments of the policies in force, then those that ended, with their results."""
     await request.services.read_barrier()

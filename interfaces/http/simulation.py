@@ -17,7 +17,7 @@ from domain.orchestration.policy import Policy
 from domain.orchestration.policy_check import check_policy
 from interfaces.http.parameters import period
 from interfaces.http.request import ApiRequest
-from interfaces.http.routing import OPERATORS, create
+from interfaces.http.routing import READERS, create
 from projections.usage.past_requests import past_requests
 
 MOST = 50_000
@@ -39,7 +39,7 @@ class SimulatePolicy(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
 
 @create(
     "/model-policy/simulate",
-    roles=OPERATORS,
+    roles=READERS,
     status_code=200,
     summary="Replay recorded requests against a draft policy",
     operation_id="simulateModelPolicy",
