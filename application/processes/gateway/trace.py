@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from typing import Any
 
 import msgspec
 
@@ -85,50 +86,62 @@ class Trace:
         answer: str | None = None,
     ) -> AppendRequest:
         """Return the command that records the request."""
-        call, last = self.call, self.attempts[-1] if self.attempts else None
-        total = _sum([a.usage for a in self.attempts if a.usage is not None])
-        costs = [a.cost_micros for a in self.attempts if a.usage is not None]
-        unpriced = any(cost is None for cost in costs)
-        keep = self.route.record_content
-        tenant = call.caller.tenant
+        call = self.call
         record = RequestRecorded(
-            request_id=call.request_id,
-            operation=call.request.operation,
-            dialect=call.request.dialect,
-            workspace=call.workspace,
-            key_id=call.key_id,
-            started_at=call.started_at,
             duration_ms=round((time.monotonic() - call.started) * 1000),
             outcome=outcome,
             status=status,
             decision=self.route.decision,
-            attempts=tuple(self.attempts),
-            stream=call.request.stream,
-            segment=call.segment,
-            session=call.session,
-            provider=last.provider if last else None,
-            model=last.model if last else None,
-            usage=total,
-            usage_source=last.usage_source if last else "none",
-            cost_micros=None if unpriced else sum(cost for cost in costs if cost is not None),
-            unpriced=unpriced,
-            first_content_ms=self._first_content_of_request(),
             fallback_reason=self.fallback_reason,
             error_code=error_code,
             finish_reason=finish_reason,
-            subject=self._env.subject_reference(tenant, call.user) if call.user else None,
-            user=call.user,
-            prompt=_prompt_of(call) if keep else None,
-            answer=answer if keep else None,
+            answer=answer if self.route.record_content else None,
+            **self._asked(),
+            **self._used(),
         )
-        stream = stream_id(tenant, "requests", f"{call.started_at:%Y-%m}")
+        stream = stream_id(call.caller.tenant, "requests", f"{call.started_at:%Y-%m}")
         return AppendRequest(
-            tenant=tenant,
+            tenant=call.caller.tenant,
             command_id=call.request_id,
             events=(NewEvent(stream, record),),
             correlation=call.request_id,
             actor=call.caller.actor,
         )
+
+    def _asked(self) -> dict[str, Any]:
+        """Return the fields of the record that tell what came in, and from whom."""
+        call, request = self.call, self.call.request
+        subject = self._env.subject_reference(call.caller.tenant, call.user) if call.user else None
+        return {
+            "request_id": call.request_id,
+            "operation": request.operation,
+            "dialect": request.dialect,
+            "stream": request.stream,
+            "workspace": call.workspace,
+            "segment": call.segment,
+            "session": call.session,
+            "key_id": call.key_id,
+            "started_at": call.started_at,
+            "subject": subject,
+            "user": call.user,
+            "prompt": _prompt_of(call) if self.route.record_content else None,
+        }
+
+    def _used(self) -> dict[str, Any]:
+        """Return the fields of the record that follow from the attempts."""
+        last = self.attempts[-1] if self.attempts else None
+        costs = [a.cost_micros for a in self.attempts if a.usage is not None]
+        unpriced = None in costs
+        return {
+            "attempts": tuple(self.attempts),
+            "provider": last.provider if last else None,
+            "model": last.model if last else None,
+            "usage": _sum([a.usage for a in self.attempts if a.usage is not None]),
+            "usage_source": last.usage_source if last else "none",
+            "cost_micros": None if unpriced else sum(cost for cost in costs if cost is not None),
+            "unpriced": unpriced,
+            "first_content_ms": self._first_content_of_request(),
+        }
 
     @property
     def fallback_reason(self) -> str | None:
