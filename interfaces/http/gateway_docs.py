@@ -164,7 +164,10 @@ HEADERS: Final[tuple[tuple[str, str], ...]] = (
     ("x-aios-latency-budget-ms", "Time to first content of a stream, to completion otherwise."),
     ("x-aios-fallback", "`off`: the first target or an error."),
     ("x-aios-dry-run", "`1`: answer with the decision and call nobody."),
-    ("Idempotency-Key", "Repeating a request with the same key and body answers what it answered first."),
+    (
+        "Idempotency-Key",
+        "A request with the same key and body gets the first answer again; a stream then leaves whole.",
+    ),
 )
 
 
