@@ -16,6 +16,7 @@ from psycopg import pq
 
 from domain.kernel.errors import Unavailable
 
+ANSWER_WITHIN_S = 20.0
 Statement = tuple[bytes, Sequence[bytes | None] | None]
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
@@ -104,24 +105,37 @@ class PipelineConnection:
         results: list[pq.abc.PGresult] = []
         socket = self._conn.socket
 
+        reading = True
+
+        def stop_reading() -> None:
+            nonlocal reading
+            if reading:
+                reading = False
+                loop.remove_reader(socket)
+
         def ready() -> None:
             try:
                 if _collect(self._conn, results) and not done.done():
                     done.set_result(results)
             except psycopg.Error as error:
+                stop_reading()  # libpq has closed the socket: in a moment its number may be somebody else's
                 if not done.done():
                     done.set_exception(ConnectionLost(str(error).strip()))
 
         broken = False
         loop.add_reader(socket, ready)
         try:
-            await _flush(self._conn, loop, socket)
-            return await done
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                await _flush(self._conn, loop, socket)
+                return await done
+        except TimeoutError:
+            broken = True
+            raise ConnectionLost(f"no answer within {ANSWER_WITHIN_S:g} s") from None
         except BaseException:
             broken = True
             raise
         finally:
-            loop.remove_reader(socket)
+            stop_reading()
             if broken:
                 self.close()
 
