@@ -52,6 +52,12 @@ class QuotaService:
         self._holds[key] = self._counters.open[key] = hold
         return hold
 
+    async def extend(self, hold: Hold, needs: Mapping[Account, int]) -> None:
+        """Reserve more for the same request. Raises as `hold` does, and then changes nothing."""
+        if not self.slices.reserve(needs):
+            await self.slices.acquire(hold.tenant, needs)
+        hold.needs = {a: hold.needs.get(a, 0) + needs.get(a, 0) for a in {*hold.needs, *needs}}
+
     def settle(self, hold: Hold, tokens: int, cost_micros: int) -> None:
         """End a reservation by what the stored record says was used; twice is once."""
         if hold.closed:

@@ -46,6 +46,13 @@ class Admitted(Protocol):
 
     def dispatched(self, record: Assumed) -> None: ...
 
+    async def again(self) -> bool:
+        """Hold the upper bound once more, for another attempt after one that used something already.
+
+        Returns False when that does not fit (or cannot be told), in which case no attempt may follow.
+        """
+        ...
+
     def settle(self, record: RequestRecorded) -> None: ...
 
     def release(self) -> None: ...
@@ -72,6 +79,10 @@ class Unlimited:
 
     def dispatched(self, record: Assumed) -> None:
         """Change nothing."""
+
+    async def again(self) -> bool:
+        """Allow it."""
+        return True
 
     def settle(self, record: RequestRecorded) -> None:
         """Change nothing."""

@@ -62,6 +62,9 @@ class Attempts:
             trace.pass_over("untranslatable" if isinstance(error, Untranslatable) else "removed")
             return None
         for retry in (False, True):
+            if any(a.usage is not None for a in trace.attempts) and not await trace.admitted.again():
+                self._left.clear()
+                return None
             call = self._call(prepared, spec)
             trace.begin(target, spec)
             try:

@@ -17,6 +17,7 @@ from application.processes.gateway.admission import (
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Refused
 from application.processes.gateway.quota_ports import CostBounds, Hold, Holds, Limits
+from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import RequestRecorded, TokenCounts
 from domain.kernel.values import usd_text
 from domain.orchestration.catalogue import Catalogue
@@ -227,6 +228,14 @@ class _Watched:
         if self._hold is not None:
             usage = TokenCounts(input=self._bound.input_tokens, output=self._bound.output_tokens)
             self._hold.record = lambda: record(usage, self._cost())
+
+    async def again(self) -> bool:
+        if self._hold is not None:
+            try:
+                await self._holds.extend(self._hold, self._needs)
+            except (DoesNotFit, Unavailable):
+                return False
+        return True
 
     def settle(self, record: RequestRecorded) -> None:
         self._end(*usage_of(record))

@@ -44,9 +44,11 @@ class Hold(Protocol):
 
 
 class Holds(Protocol):
-    """Reservations of this process. `hold` raises DoesNotFit, or Unavailable; `settle` ends one of them."""
+    """Reservations of this process. `hold` and `extend` raise DoesNotFit, or Unavailable."""
 
     async def hold(self, tenant: str, request_id: str, needs: Mapping[Account, int]) -> Hold: ...
+
+    async def extend(self, hold: Any, needs: Mapping[Account, int]) -> None: ...
 
     def settle(self, hold: Any, tokens: int, cost_micros: int) -> None: ...
 

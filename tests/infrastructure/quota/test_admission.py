@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import pytest
+
+from domain.usage.quota_slices import DoesNotFit
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
-from tests.infrastructure.quota.offices import offices, report, standing
+from tests.infrastructure.quota.offices import TOKENS, offices, report, standing
 
 
 async def test_given_a_cap_for_100_when_400_ask_on_two_processes_then_exactly_100_are_admitted(
@@ -72,3 +75,21 @@ async def test_given_a_limit_below_what_is_used_then_it_blocks_at_once_and_the_r
         await one.finish(hold, 500)
         await one.service.tell()
         assert await standing(database) == {"used": 500, "leased": 0, "held": 0}
+
+
+async def test_another_attempt_after_one_that_used_something_holds_its_bound_too(
+    database: PostgresEndpoint, tmp_path: Path
+) -> None:
+    async with offices(database, tmp_path, 1) as (one,):
+        await one.set_limit(100)
+        hold = await one.admit("r1", 40)
+        assert hold is not None
+        await one.service.extend(hold, {TOKENS: 40})
+        with pytest.raises(DoesNotFit):
+            await one.service.extend(hold, {TOKENS: 40})
+        await one.finish(hold, 70)
+        await one.service.tell()
+        found = await standing(database)
+        assert (found["used"], found["held"]) == (70, 0)
+        assert await one.admit("r2", 31) is None
+        assert await one.admit("r3", 30) is not None
