@@ -86,8 +86,13 @@ def routing(folder: Path) -> LiveRouting:
 def recorded(number: int, live: ActivePolicy, routes: LiveRouting) -> RequestRecorded:
     """Return a request as the gateway decides and records it."""
     started = START + timedelta(seconds=number)
-    looked_at = {"segment": (None, "gold", "tested")[number % 3], "session": f"s{number % 900}"}
-    request = RouteRequest(model="auto", request_id=f"req_{number}", key_id=f"k{number % 20}", **looked_at)
+    request = RouteRequest(
+        model="auto",
+        request_id=f"req_{number}",
+        key_id=f"k{number % 20}",
+        segment=(None, "gold", "tested")[number % 3],
+        session=f"s{number % 900}",
+    )
     catalogue, measures = routes.directory.catalogue(TENANT), routes.directory.measures(TENANT)
     route = decide(live, catalogue, request, DEFAULT, measures)
     usage = TokenCounts(input=50 + number % 4000, output=1 + number % 900)
@@ -114,7 +119,8 @@ def recorded(number: int, live: ActivePolicy, routes: LiveRouting) -> RequestRec
         usage=usage,
         usage_source="provider",
         cost_micros=cost,
-        **looked_at,
+        segment=request.segment,
+        session=request.session,
     )
 
 

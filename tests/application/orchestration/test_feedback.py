@@ -71,7 +71,7 @@ def test_ratings_and_results_become_measures():
         rule(segment="fixed", experiment=Experiment(name="still", arms=arms)),
     )
     measures = LiveMeasures(lambda _: {"local/smol": 20.0}, lambda _: {"local/smol": 1.0})
-    assert measures("acme").quality == {}
+    assert measures("acme").quality.get("openai/gpt-5", 0.25) == 0.25
     # when
     measures.learn(
         [Rating(tenant="acme", target="openai/gpt-5", count=40, total=36.0, squares=34.0)],

@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Iterable
 from typing import Any
 
 import msgspec
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.orchestration.upstream import ProviderSpec
@@ -126,6 +126,7 @@ async def test_a_draft_equal_to_the_live_policy_changes_no_route_of_ten_thousand
     assert all(share.requests == share.recorded_requests for share in found.routes)
 
 
+@settings(deadline=None)
 @given(st.data())
 async def test_whatever_was_asked_the_live_policy_decides_it_alike(data: st.DataObject):
     names = st.sampled_from([None, "tested", "cheap", "x"])

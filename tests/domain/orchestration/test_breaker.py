@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orchestration.breaker import OPEN_S, REMEMBERED_S, WINDOW_S, Breaker, Seen
@@ -147,12 +147,14 @@ def series(drawn: list[tuple[bool, int]]) -> list[Seen]:
     return made
 
 
+@settings(deadline=None)
 @given(attempts)
 def test_five_failures_in_a_row_are_always_unhealthy(drawn: list[tuple[bool, int]]):
     seen = [*series(drawn), *[failed(START + 1000)] * 5]
     assert breaker(*seen).status(START + 1000) == "unhealthy"
 
 
+@settings(deadline=None)
 @given(attempts)
 def test_spaced_successes_always_heal(drawn: list[tuple[bool, int]]):
     found = breaker(*series(drawn))
@@ -162,6 +164,7 @@ def test_spaced_successes_always_heal(drawn: list[tuple[bool, int]]):
     assert found.status(START + 1040) == "healthy"
 
 
+@settings(deadline=None)
 @given(attempts, st.integers(1, 10))
 def test_reports_of_whole_stretches_of_one_outcome_mean_what_their_parts_mean(
     drawn: list[tuple[bool, int]], size: int
@@ -176,6 +179,7 @@ def test_reports_of_whole_stretches_of_one_outcome_mean_what_their_parts_mean(
     assert one.figures(START) == other.figures(START)
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 3_600_000), min_size=1, max_size=200))
 def test_quantiles_are_close_to_the_true_ones(durations: list[int]):
     bins: dict[int, float] = {}

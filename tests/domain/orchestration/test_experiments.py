@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.orchestration.experiments import (
@@ -83,6 +83,7 @@ def tallies(draw: st.DrawFn) -> Tally:
     )
 
 
+@settings(deadline=None)
 @given(st.lists(tallies(), min_size=2, max_size=6), st.floats(0, 0.16))
 def test_shares_are_a_whole_and_none_is_below_the_floor(drawn: list[Tally], floor: float):
     shares = thompson_shares(drawn, floor)
@@ -90,6 +91,7 @@ def test_shares_are_a_whole_and_none_is_below_the_floor(drawn: list[Tally], floo
     assert all(share >= floor - 1e-6 for share in shares)
 
 
+@settings(deadline=None)
 @given(counts, st.data())
 def test_an_interval_holds_its_estimate(count: int, data: st.DataObject):
     successes = data.draw(st.integers(0, count))
