@@ -86,6 +86,6 @@ async def ask(
 async def governed(tenant: LiveTenant, *targets: str, **options: Any) -> str:
     """Set a policy in a workspace of its own and return the workspace."""
     workspace = f"w{next(_numbers)}"
-    limits = {"attempt_timeout_ms": ATTEMPT_MS, "idle_timeout_ms": IDLE_MS}
+    limits: dict[str, Any] = {"attempt_timeout_ms": ATTEMPT_MS, "idle_timeout_ms": IDLE_MS}
     await tenant.policy(workspace, rule(*targets, **limits), **options)
     return workspace

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from httpx import ASGITransport, AsyncClient
 from litestar import Litestar
@@ -79,7 +79,7 @@ async def running_product(database: PostgresEndpoint, redis_url: str, data: Path
     api = Api(settings, where)
     try:
         # Not Litestar's AsyncTestClient: it blocks this loop, in which the projector runs.
-        transport = ASGITransport(api.app, raise_app_exceptions=False)
+        transport = ASGITransport(cast("Any", api.app), raise_app_exceptions=False)
         async with _alive(api.app), AsyncClient(transport=transport, base_url=BASE_URL) as client:
             await _ready(client)
             yield Product(api, client)

@@ -66,7 +66,7 @@ async def test_pages_go_either_way_and_filters_hold_over_them(product):
     async def versions(**params: str) -> list[int]:
         found, cursor = [], None
         while True:
-            more = {"cursor": cursor} if cursor else {}
+            more: dict[str, str] = {"cursor": cursor} if cursor else {}
             page = await tenant.call("GET", "/audit/events", params={"limit": "2", **params, **more})
             found += [item["data"]["version"] for item in page.json()["items"]]
             cursor = page.json()["next_cursor"]
@@ -128,7 +128,7 @@ async def test_credentials_stay_sealed_and_erased_fields_say_so():
         base_url="http://x",
         credential_id="c",
         api_key="secret",
-        headers={"x": "secret"},
+        headers=(("x", "secret"),),
     )
     key = ApiKeyCreated(
         key_id="k", key_hash="deadbeef", prefix="aios_k", name="n", roles=("admin",), created_at=NOW
