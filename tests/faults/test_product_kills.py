@@ -96,7 +96,7 @@ async def kill_one_after_the_other(product: Product, load: Load, draw: random.Ra
         await asyncio.sleep(draw.uniform(0.1, 0.8))
         await kill(product, name)
         answered = len(load.whole)
-        for _ in range(1200):
+        for _ in range(2400):
             if len(load.whole) > answered + CLIENTS:
                 break
             await asyncio.sleep(0.05)
