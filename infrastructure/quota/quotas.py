@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
@@ -12,7 +11,7 @@ from application.processes.gateway.quota_admission import QuotaAdmission
 from application.processes.gateway.quota_ports import CostBounds
 from application.usage.ports import UsagePorts
 from domain.usage.quota import Scope
-from infrastructure.quota.service import QuotaService
+from infrastructure.quota.service import QuotaService, cancelled_between
 from infrastructure.quota.watch import QuotaWatch
 from infrastructure.runtime import Runtime
 from projections.usage import quota_live
@@ -50,7 +49,7 @@ class ProcessQuotas:
 
     async def tell(self) -> None:
         """Write down what this process holds. Raises Unavailable."""
-        await self.service.tell()
+        await asyncio.shield(self.service.tell())
 
     async def start(self) -> None:
         """Begin to listen, to report and to watch."""
@@ -60,9 +59,7 @@ class ProcessQuotas:
     async def close(self) -> None:
         """Give everything back, when no request is under way any more."""
         if self._watching:
-            self._watching.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._watching
+            await cancelled_between(self.watch.working, [self._watching])
         await self.service.close()
 
     def _changed(self, tenant: str, scope: Scope) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from uuid import uuid4
 
 import msgspec
@@ -19,6 +20,7 @@ from infrastructure.quota.counters import QuotaCounters
 from infrastructure.quota.ledger import Ledger
 from infrastructure.quota.slices import FRESH_S, Hold, Slices
 
+log = logging.getLogger(__name__)
 CHANNEL = "aios_quota"
 TELL_S = 0.1
 REPORT_S = 1.0
@@ -40,6 +42,7 @@ class QuotaService:
         self._ended: list[tuple[str, str]] = []
         self._tasks: list[asyncio.Task[None]] = []
         self._telling = asyncio.Lock()
+        self.working = asyncio.Lock()  # held during database work, which is never cancelled half way
         self._joined = False
 
     async def hold(self, tenant: str, request_id: str, needs: Mapping[Account, int]) -> Hold:
@@ -100,9 +103,7 @@ class QuotaService:
 
     async def close(self) -> None:
         """Give everything back; call it when nothing is under way any more."""
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await cancelled_between(self.working, self._tasks)
         await self.slices.close()
         await self._bell.close()
         with contextlib.suppress(Unavailable):
@@ -142,18 +143,22 @@ class QuotaService:
             if not self._joined:
                 continue
             try:
-                if time.monotonic() - reported >= REPORT_S:
-                    reported = time.monotonic()
-                    await self._report(reported)
-                if self.slices.touched or self.slices.owed or self._holds or self._ended:
-                    await self.tell()
+                async with self.working:
+                    if time.monotonic() - reported >= REPORT_S:
+                        reported = time.monotonic()
+                        await self._report(reported)
+                    if self.slices.touched or self.slices.owed or self._holds or self._ended:
+                        await self.tell()
             except Unavailable:
                 continue
+            except Exception:
+                log.exception("the upkeep of quotas failed once")
 
     async def _report(self, now: float) -> None:
         if self.slices.doubtful or not await self.ledger.report():
             await self.slices.rejoin()
         self.slices.fresh_until = now + FRESH_S
+        await self._answer()
         idle = self.slices.unused_since(now - IDLE_S)
         if idle:
             await self.ledger.drop(self.slices.forget(idle))
@@ -165,10 +170,27 @@ class QuotaService:
                 bell.clear()
                 if not self._joined:
                     continue
-                with contextlib.suppress(Unavailable):
-                    await self._answer()
+                try:
+                    async with self.working:
+                        await self._answer()
+                except Unavailable:
+                    continue  # it is answered with the next report
+                except Exception:
+                    log.exception("idle slices could not be given back")
 
     async def _answer(self) -> None:
+        """Give idle slices back that others ask for; the next report makes up for a lost notification."""
         accounts = await self.ledger.recalled()
         if accounts:
             await self.slices.return_idle(accounts)
+
+
+async def cancelled_between(working: asyncio.Lock, tasks: Iterable[asyncio.Task[None]]) -> None:
+    """Cancel tasks while none works (under `working`), or after five seconds all the same."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(working.acquire(), 5.0)
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    if working.locked():
+        working.release()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from datetime import datetime
@@ -20,6 +21,7 @@ from infrastructure.quota.counters import QuotaCounters
 from infrastructure.quota.slices import Slices
 from projections.usage.quota_live import QuotaDirectory
 
+log = logging.getLogger(__name__)
 LOOK_S = 0.2
 LOOK_AT_ALL_S = 30.0
 REAP_S = 10.0
@@ -50,6 +52,7 @@ class QuotaWatch:
         self._counters = counters
         self._append = append
         self._clock = clock
+        self.working = asyncio.Lock()
         self._told: set[tuple[str, Scope, str]] = set()
 
     async def run(self) -> None:
@@ -58,17 +61,20 @@ class QuotaWatch:
         while True:
             now = time.monotonic()
             try:
-                if now - looked >= LOOK_AT_ALL_S:
-                    self._notice_all()
-                    self._forget_old_months()
-                    looked = now
-                if self._slices.noted:
-                    await self.look()
-                if now - reaped >= REAP_S:
-                    await self.reap()
-                    reaped = now
+                async with self.working:
+                    if now - looked >= LOOK_AT_ALL_S:
+                        self._notice_all()
+                        self._forget_old_months()
+                        looked = now
+                    if self._slices.noted:
+                        await self.look()
+                    if now - reaped >= REAP_S:
+                        await self.reap()
+                        reaped = now
             except Unavailable:
                 pass  # the database is away; everything is looked at again
+            except Exception:
+                log.exception("the watch over quotas failed once")
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:

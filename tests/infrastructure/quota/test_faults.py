@@ -11,7 +11,7 @@ import pytest
 from domain.kernel.errors import Unavailable
 from domain.usage.quota import Account
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
-from infrastructure.quota.service import QuotaService
+from infrastructure.quota.service import QuotaService, cancelled_between
 from tests.infrastructure.quota.offices import (
     TENANT,
     TOKENS,
@@ -27,9 +27,7 @@ from tests.infrastructure.quota.offices import (
 
 async def died(service: QuotaService, database: PostgresEndpoint, *, seconds_ago: int) -> None:
     """Stop a process's upkeep as SIGKILL does, and let the time pass."""
-    for task in service._tasks:
-        task.cancel()
-    await asyncio.gather(*service._tasks, return_exceptions=True)
+    await cancelled_between(service.working, service._tasks)
     await change(
         database,
         f"UPDATE quota_nodes SET expires_at = now() - interval '{seconds_ago} s'"
