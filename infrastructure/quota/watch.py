@@ -82,8 +82,10 @@ class QuotaWatch:
         slices = self._slices
         accounts, slices.noted = slices.noted, set()
         try:
+            before = {account: slices.used.get(account, 0) for account in accounts}
             used = await slices.ledger.used(sorted(accounts))
-            slices.used.update(used)
+            for account, amount in used.items():
+                slices.used[account] = amount + slices.used.get(account, 0) - before[account]
             for account in sorted(accounts):
                 await self._check(account, used.get(account, 0))
         except Unavailable:
