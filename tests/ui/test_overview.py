@@ -164,5 +164,5 @@ async def test_the_system_decides_between_light_and_dark(browser: Browser, addre
 
 async def test_the_api_reference_works_without_any_network(visit: Visit) -> None:
     await visit.page.goto("/docs")
-    await visit.page.get_by_role("button", name="Expand operation").first.click()
+    await visit.page.locator(".opblock-summary-control").first.click()
     await expect(visit.page.get_by_text("/api/ai-advanced/session", exact=False).first).to_be_visible()
