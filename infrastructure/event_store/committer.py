@@ -12,7 +12,6 @@ import logging
 import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -20,6 +19,7 @@ from typing import Protocol
 from application.ports import Appended, AppendRequest
 from domain.audit.chain import microseconds
 from domain.kernel.errors import AiosError, Unavailable
+from infrastructure.ending import end
 from infrastructure.event_store import arrays
 from infrastructure.event_store.batch import Batch
 from infrastructure.event_store.prepared import PreparedCommand, prefixed_text, prepare
@@ -100,11 +100,8 @@ class GroupCommitter:
         """Store what is waiting, then stop."""
         waiting = [c.answer for lane in self._lanes for c in lane.batch] + [c.answer for c in self._queue]
         await asyncio.gather(*waiting, return_exceptions=True)
+        await end(*(lane.task for lane in self._lanes))
         for lane in self._lanes:
-            if lane.task:
-                lane.task.cancel()
-                with suppress(asyncio.CancelledError):
-                    await lane.task
             if lane.link:
                 lane.link.close()
 

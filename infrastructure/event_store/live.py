@@ -18,6 +18,7 @@ from typing import Any
 
 from domain.kernel.errors import Unavailable
 from domain.kernel.events import Envelope
+from infrastructure.ending import end
 from infrastructure.event_store.reader import LogReader
 from infrastructure.event_store.tail import Doorbell
 
@@ -74,16 +75,14 @@ class LiveState:
         async with self._reader.connection() as conn:
             await conn.execute(FORGET_DEAD, [DEAD_AFTER_S])
         await self._report()
+        await self._doorbell.listening(DEAD_AFTER_S)
         await self._pull()
         await self._report()
         self._task = asyncio.create_task(self._run(), name="live-state")
 
     async def close(self) -> None:
         """Stop following and leave the list of nodes."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
         with contextlib.suppress(Unavailable):
             async with self._reader.connection() as conn:
                 await conn.execute("DELETE FROM nodes WHERE node_id = %s", [self._doorbell.name])

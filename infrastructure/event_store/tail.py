@@ -11,6 +11,7 @@ from psycopg import AsyncConnection, Error, sql
 from psycopg.conninfo import make_conninfo
 
 from domain.kernel.errors import Unavailable
+from infrastructure.ending import end
 from infrastructure.event_store.reader import Batch, LogReader
 from infrastructure.event_store.statements import LOG_CHANNEL
 
@@ -41,12 +42,17 @@ class Doorbell:
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._listening.wait(), 2.0)
 
+    async def listening(self, timeout_s: float) -> None:
+        """Return once LISTEN is in force. Raises Unavailable when that takes too long."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                await self._listening.wait()
+        except TimeoutError:
+            raise Unavailable("database", "the event log's notifications cannot be heard", 1.0) from None
+
     async def close(self) -> None:
         """Stop listening."""
-        if self._task:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     @contextlib.contextmanager
     def bell(self) -> Iterator[asyncio.Event]:

@@ -20,6 +20,7 @@ from redis.exceptions import RedisError
 
 from application.orchestration.health import Change, Key, TargetHealth
 from domain.orchestration.breaker import REMEMBERED_S, Seen
+from infrastructure.ending import end
 
 STREAM = "aios:health:reports"
 LEASE = "aios:health:lease:"
@@ -59,9 +60,7 @@ class HealthExchange:
     async def close(self) -> None:
         """Stop, after telling the others what was seen last."""
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+            await end(self._task)
             with contextlib.suppress(RedisError, OSError, TimeoutError):
                 await self._publish(self._health.unsent())
         await self._redis.aclose()

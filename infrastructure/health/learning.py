@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 from collections.abc import Callable, Iterable
 from datetime import timedelta
 
@@ -14,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from application.orchestration.measures import LiveMeasures, Rating
 from application.ports import Clock
 from domain.orchestration.policy import ActivePolicy
+from infrastructure.ending import end
 from projections.orchestration.experiments_queries import arm_tallies, ratings
 
 EVERY_S = 3.0
@@ -43,10 +43,7 @@ class Learning:
 
     async def close(self) -> None:
         """Stop."""
-        if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
+        await end(self._task)
 
     async def refresh(self) -> None:
         """Read what there is now. Raises SQLAlchemyError."""

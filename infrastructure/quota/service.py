@@ -15,6 +15,7 @@ from psycopg_pool import AsyncConnectionPool
 
 from domain.kernel.errors import Unavailable
 from domain.usage.quota import Account
+from infrastructure.ending import end
 from infrastructure.event_store.tail import Doorbell
 from infrastructure.quota.counters import QuotaCounters
 from infrastructure.quota.ledger import Ledger
@@ -189,8 +190,6 @@ async def cancelled_between(working: asyncio.Lock, tasks: Iterable[asyncio.Task[
     """Cancel tasks while none works (under `working`), or after five seconds all the same."""
     with contextlib.suppress(TimeoutError):
         await asyncio.wait_for(working.acquire(), 5.0)
-    for task in tasks:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+    await end(*tasks)
     if working.locked():
         working.release()

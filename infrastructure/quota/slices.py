@@ -12,6 +12,7 @@ from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import RequestRecorded
 from domain.usage.quota import Account
 from domain.usage.quota_slices import DoesNotFit, Slice
+from infrastructure.ending import end
 from infrastructure.quota.ledger import Granted, Lapsed, Ledger
 
 FRESH_S = 8.0
@@ -190,9 +191,7 @@ class Slices:
 
     async def close(self) -> None:
         """Stop serving; who still waits is refused."""
-        for task in self._workers.values():
-            task.cancel()
-        await asyncio.gather(*self._workers.values(), return_exceptions=True)
+        await end(*self._workers.values())
 
     async def _serve(self, tenant: str) -> None:
         """Serve a tenant's queue, one transaction for all that wait, until it is empty."""
