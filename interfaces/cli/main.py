@@ -9,7 +9,7 @@ import click
 
 from domain.kernel.errors import AiosError
 from interfaces import composition
-from interfaces.cli import audit, identity, processes, projections, system
+from interfaces.cli import audit, identity, pii, processes, projections, system
 from interfaces.cli.output import fail
 
 
@@ -19,7 +19,7 @@ def aios() -> None:
     """Run and operate the Artisan Enterprise AI Operating System."""
 
 
-for module in (processes, system, projections, audit, identity):
+for module in (processes, system, projections, audit, identity, pii):
     for command in module.COMMANDS:
         aios.add_command(command)
 
