@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 
 from application.orchestration.dialects.errors import INTERRUPTED, stream_error
+from application.orchestration.dialects.measure import estimate_tokens
 from application.orchestration.upstream import Upstream, UpstreamFailure
 from application.ports import AppendRequest
 from application.processes.gateway.admission import Admission, NoQuotas
@@ -49,6 +50,8 @@ class Gateway:
         route = self._route(call)
         if call.dry_run:
             return self._dry_run(call, route)
+        if counted := self._counted_here(call, route):
+            return counted
         trace = Trace(self._env, call, route)
         try:
             await self._admit(trace)
@@ -125,6 +128,18 @@ class Gateway:
         }
         headers = {**JSON, **Trace(self._env, call, route).headers(), **quota}
         return Whole(200, msgspec.json.encode(body), headers)
+
+    def _counted_here(self, call: GatewayCall, route: Route) -> Whole | None:
+        """Return an estimated token count where the provider's dialect has no such call; None otherwise."""
+        if call.request.operation != "count_tokens":
+            return None
+        if self._env.directory.provider(call.caller.tenant, route.targets[0].provider).dialect != "openai":
+            return None
+        body = {"input_tokens": estimate_tokens(call.request.body)}
+        told = {"x-aios-usage-source": "estimated"}
+        return Whole(
+            200, msgspec.json.encode(body), {**JSON, **Trace(self._env, call, route).headers(), **told}
+        )
 
     async def _whole(self, trace: Trace) -> Whole:
         answer: WholeAnswer = await Attempts(self._env, trace).run(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from application.processes.gateway.outcome import Streamed
@@ -124,6 +125,14 @@ async def test_counting_tokens_is_not_usage(words: str) -> None:
         await whole(world, call("count_tokens"))
     else:
         await refused(world, call("count_tokens"))
+    assert world.records == []
+
+
+async def test_tokens_are_estimated_where_the_provider_cannot_count_them() -> None:
+    world = World(rules("one/a"))
+    counted = await whole(world, call("count_tokens"))
+    assert counted.headers["x-aios-usage-source"] == "estimated"
+    assert msgspec.json.decode(counted.body)["input_tokens"] > 0
     assert world.records == []
 
 
