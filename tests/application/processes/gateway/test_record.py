@@ -130,7 +130,7 @@ async def test_counting_tokens_is_not_usage(words: str) -> None:
 
 async def test_tokens_are_estimated_where_the_provider_cannot_count_them() -> None:
     world = World(rules("one/a"))
-    counted = await whole(world, call("count_tokens"))
+    counted, _ = await whole(world, call("count_tokens"))
     assert counted.headers["x-aios-usage-source"] == "estimated"
     assert msgspec.json.decode(counted.body)["input_tokens"] > 0
     assert world.records == []
