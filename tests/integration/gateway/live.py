@@ -46,6 +46,7 @@ class Live:
 
     async def tenant(self) -> LiveTenant:
         """Found a tenant with the three providers."""
+        await self.ready()
         name = f"t-{secrets.token_hex(4)}"
         made = await self.call(ADMIN_KEY, "POST", "/tenants", json={"tenant_id": name, "name": "Test"})
         tenant = LiveTenant(self, name, made["admin_key"])
@@ -53,6 +54,14 @@ class Live:
         await tenant.provider("cl", "anthropic", self.upstream.anthropic_base_url)
         await tenant.provider("dead", "openai", f"{self.dead_url}/v1")
         return tenant
+
+    async def ready(self) -> None:
+        """Wait until the product is: while tests on other event loops ran, this one stood still."""
+        async with asyncio.timeout(60):
+            while True:
+                if (await self.http.get("/health/ready")).is_success:
+                    return
+                await asyncio.sleep(0.05)
 
     async def call(self, key: str, method: str, path: str, **options: Any) -> Any:
         """Call the management API and return its JSON."""
