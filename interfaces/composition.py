@@ -9,27 +9,24 @@ from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
 from typing import Any
-from uuid import uuid4
 
 from litestar import Litestar
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
 from application.binding import bind
-from application.bus import Bus, Caller
+from application.bus import Bus
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
 from application.orchestration.ports import OrchestrationPorts
 from application.processes.gateway.call import Environment
 from application.processes.gateway.gateway import Gateway
-from application.tenancy.commands import BootstrapAdminKey
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
 from application.usage.handlers import HANDLERS as USAGE
 from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
-from domain.kernel.errors import Unauthenticated, Unavailable
-from domain.kernel.names import DEFAULT_TENANT
+from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import Attempt
 from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
@@ -45,6 +42,7 @@ from infrastructure.jobs.entry import worker as run_worker
 from infrastructure.jobs.timetables import cron_problem, timetable_of
 from infrastructure.live_routing import LiveRouting, feedback_ports
 from infrastructure.operations import upkeep
+from infrastructure.operations.admin_key import register_admin_key
 from infrastructure.operations.administration import Administration
 from infrastructure.operations.administration import administration as _administration
 from infrastructure.operations.demo import load_demo as _load_demo
@@ -54,7 +52,7 @@ from infrastructure.operations.readiness import readiness_probes
 from infrastructure.operations.schema import migrate_all as migrate
 from infrastructure.operations.stopping import until_stopped
 from infrastructure.operations.up import run_up
-from infrastructure.providers.catalog import PACKAGED_MODEL, builtin_providers
+from infrastructure.providers.configured import configured_providers, local_model_name
 from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
 from infrastructure.providers.local import WithLocalModel
@@ -128,14 +126,7 @@ class Api:
         )  # fmt: skip
         self.keys = tenancy_live.KeyDirectory()
         self.policies = orchestration_live.PolicyDirectory()
-        local_name = settings.local_model.stem if settings.local_model else PACKAGED_MODEL
-        builtins = builtin_providers(
-            openai_api_key=settings.openai_api_key,
-            openai_base_url=settings.openai_base_url,
-            anthropic_api_key=settings.anthropic_api_key,
-            anthropic_base_url=settings.anthropic_base_url,
-            local_model=local_name,
-        )
+        builtins = configured_providers(settings)
         self.providers = orchestration_live.ProviderDirectory(builtins.connections, builtins.missing)
         self.quotas = ProcessQuotas(self.runtime, clock)
         self.live = LiveState(
@@ -144,7 +135,7 @@ class Api:
             CONTROL_TYPES,
             [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.directory.apply],
         )
-        default = Target(settings.ai_provider, settings.ai_model or local_name)
+        default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
         self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
         app_engine = self.runtime.engine(where.app_dsn)
         self.reading = partial(tenant_connection, app_engine)
@@ -220,7 +211,7 @@ class Api:
         await self.reads.waiter.start()
         await self.quotas.start()
         self.routing.start(self.runtime)
-        await self._register_admin_key()
+        await register_admin_key(self.keys, self.bus, secret_files.admin_key(self.settings), clock())
         try:
             yield
         finally:
@@ -233,20 +224,6 @@ class Api:
             await self._redis.aclose()
             await self.runtime.close()
             await asyncio.to_thread(self.local_model.release)
-
-    async def _register_admin_key(self) -> None:
-        key = secret_files.admin_key(self.settings)
-        try:
-            self.keys.authenticate(key, clock())
-        except Unauthenticated:
-            caller = Caller(
-                tenant=DEFAULT_TENANT,
-                actor="system/bootstrap",
-                roles=frozenset({"admin", "platform"}),
-                correlation="start",
-                command_id=uuid4().hex,
-            )
-            await self.bus.dispatch(BootstrapAdminKey(key=key), caller)
 
     def _authenticate(self, key: str) -> Principal:
         self._require_fresh()

@@ -17,7 +17,7 @@ from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
 from domain.registry import event_registry
 from infrastructure.event_store.live import LiveState
-from infrastructure.providers.catalog import builtin_providers
+from infrastructure.providers.configured import configured_providers
 from infrastructure.providers.egress import normalise_base_url
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.secret_files import DerivedSecrets
@@ -34,9 +34,7 @@ class Administration:
     def __init__(self, settings: Settings, runtime: Runtime, control_types: Sequence[str]) -> None:
         self.runtime = runtime
         self._engine = runtime.engine(runtime.where.app_dsn)
-        builtins = builtin_providers(
-            openai_api_key=settings.openai_api_key, anthropic_api_key=settings.anthropic_api_key
-        )
+        builtins = configured_providers(settings)
         providers = ProviderDirectory(builtins.connections, builtins.missing)
         self._live = LiveState(runtime.reader, runtime.control_doorbell, control_types, [providers.apply])
         self._waiter = ProjectionWaiter(self._engine, [p.name for p in PROJECTIONS if p.name != "usage"])

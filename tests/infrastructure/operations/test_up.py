@@ -17,6 +17,7 @@ from infrastructure.embedded.locks import FileLock
 from tests.product import CLI, ROOT, Product, living, product_in, run_cli, wait_until
 
 LINES = r"^Admin console: (http://127\.0\.0\.1:\d+)/admin\nAPI docs: \1/docs\nAPI key: (\S+)$"
+PARTS = {"up", "projector", "api", "outbox", "worker", "scheduler", "postgres", "valkey"}
 
 
 @pytest.fixture
@@ -32,9 +33,7 @@ def stopped(tmp_path: Path) -> Iterator[Product]:
 def test_a_second_start_keeps_data_and_each_stop_leaves_nothing(stopped: Product) -> None:
     stopped.start()
     assert re.search(LINES, stopped.output, re.MULTILINE)
-    assert set(stopped.pids) == {
-        "up", "projector", "api", "outbox", "worker", "scheduler", "postgres", "valkey",
-    }  # fmt: skip
+    wait_until(lambda: set(stopped.pids) == PARTS, told=lambda: str(stopped.pids))
     with stopped.client() as client:
         made = client.post("/api/ai-advanced/tenants", json={"tenant_id": "kept", "name": "Kept"})
         assert made.status_code == 201, made.text
