@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Iterator, Set
 from typing import Final
 
-from domain.kernel.pii import ALL_TYPES, PiiType
-from domain.memory.pii import cards, phones, social_security
+from domain.kernel.pii import ALL_TYPES, STANDARD_TYPES, PiiType
+from domain.memory.pii import cards, social_security
 from domain.memory.pii.digits import Number, Stretch, numbers_from, spelled_out, stretches
 from domain.memory.pii.folding import fold
 from domain.memory.pii.iban import account_numbers
@@ -17,9 +17,10 @@ from domain.memory.pii.mail import mail_addresses
 from domain.memory.pii.phones import PhonePlans, PhoneRules
 from domain.memory.pii.segments import crosses_cut, segments
 from domain.memory.pii.spans import PiiDetectionFailed, Span, without_overlaps
+from domain.memory.pii.spoken import speaks_numbers, spoken_numbers
 
-_WORTH_A_LOOK: Final = re.compile(r"[\d@]|[\[(\s](?:at|@)[\])\s]", re.IGNORECASE)
-DETECTOR_VERSION: Final = 1
+_WORTH_A_LOOK: Final = re.compile(r"[\d@\uff20\ufe6b]|[\[(\s](?:at|@)[\])\s]", re.IGNORECASE)
+DETECTOR_VERSION: Final = 2
 """Stored beside counts of what was found; rises whenever the rules find something else."""
 _Finder = Callable[[str, int, int], Iterator[tuple[int, int]]]
 _FINDERS: Final[tuple[tuple[PiiType, _Finder], ...]] = (
@@ -31,7 +32,7 @@ _FINDERS: Final[tuple[tuple[PiiType, _Finder], ...]] = (
 
 def worth_a_look(text: str, start: int, end: int) -> bool:
     """Tell whether the stretch holds any character that personal data cannot do without."""
-    return _WORTH_A_LOOK.search(text, start, end) is not None
+    return _WORTH_A_LOOK.search(text, start, end) is not None or speaks_numbers(text, start, end)
 
 
 class Detector:
@@ -61,15 +62,19 @@ class Detector:
     def _search(self, folded: str, start: int, end: int) -> list[Span]:
         if not worth_a_look(folded, start, end):
             return []
-        found = [
+        found: list[Span] = []
+        for stretch in stretches(folded, start, end):
+            found.extend(self._numbers(folded, stretch, end))
+        if self._types & STANDARD_TYPES and speaks_numbers(folded, start, end):
+            for number in spoken_numbers(folded, start, end):
+                found.extend(self._dictated(folded, number, end))
+        found.extend(
             Span(*place, kind)
             for kind, finder in _FINDERS
             if kind in self._types
             for place in finder(folded, start, end)
             if not crosses_cut(folded, *place)
-        ]
-        for stretch in stretches(folded, start, end):
-            found.extend(self._numbers(folded, stretch, end))
+        )
         return [span for span in without_overlaps(found) if span.type in self._types]
 
     def _numbers(self, text: str, stretch: Stretch, end: int) -> Iterator[Span]:
@@ -86,9 +91,9 @@ class Detector:
     def _dictated(self, text: str, number: Number, end: int) -> Iterator[Span]:
         label = label_before(text, number.start)
         kind = social_security.number_type(number.digits)
-        if cards.is_valid_card(number.digits) and cards.is_card_here(number, label):
+        if cards.is_valid_card(number.digits) and cards.is_card_here(text, number, label):
             yield Span(number.start, number.end, PiiType.CREDIT_CARD)
-        elif kind is not None and social_security.is_number_here(number, label):
+        elif kind is not None and social_security.is_number_here(text, number, label):
             yield Span(number.start, number.end, kind)
         elif self._phones.pick(text, [number], end) is not None:
             yield Span(number.start, number.end, PiiType.PHONE)
@@ -97,8 +102,7 @@ class Detector:
         index = 0
         while index < len(stretch.groups):
             if stretch.breaks[index] or index == 0:
-                readings = list(numbers_from(text, stretch, index, phones.SHORTEST, phones.LONGEST))
-                picked = self._phones.pick(text, readings, end)
+                picked = self._phones.pick_from(text, stretch, index, end)
                 if picked is not None:
                     yield Span(picked[0].start, picked[1], PiiType.PHONE)
                     index = picked[0].last
@@ -130,9 +134,11 @@ def _claimed(
 
 
 def _card(text: str, stretch: Stretch, index: int) -> tuple[Number, PiiType] | None:
+    if not cards.issued_lengths(stretch.digits[stretch.offsets[index] : stretch.offsets[index] + 4]):
+        return None
     for number in numbers_from(text, stretch, index, cards.SHORTEST, cards.LONGEST):
         if cards.is_valid_card(number.digits) and cards.is_card_here(
-            number, label_before(text, number.start)
+            text, number, label_before(text, number.start)
         ):
             return number, PiiType.CREDIT_CARD
     return None
@@ -141,6 +147,7 @@ def _card(text: str, stretch: Stretch, index: int) -> tuple[Number, PiiType] | N
 def _social_security(text: str, stretch: Stretch, index: int) -> tuple[Number, PiiType] | None:
     for number in numbers_from(text, stretch, index, social_security.LENGTH, social_security.LENGTH):
         kind = social_security.number_type(number.digits)
-        if kind is not None and social_security.is_number_here(number, label_before(text, number.start)):
+        label = label_before(text, number.start) if kind is not None else None
+        if kind is not None and social_security.is_number_here(text, number, label):
             return number, kind
     return None

@@ -15,10 +15,12 @@ import msgspec
 
 from domain.memory.pii.folding import FILLER
 from domain.memory.pii.label_words import Kind, kind_of
+from domain.memory.pii.labels import label_before
 
 _SEPARATORS: Final = rf"[ .\-/()_~{FILLER}]"
 _RUN: Final = re.compile(rf"[0-9](?<![0-9][0-9])(?>{_SEPARATORS}{{0,4}}[0-9]){{5,}}+")
 _GROUP: Final = re.compile(r"[0-9]+")
+_CLOCK: Final = re.compile(r"[0-9]:[0-9]{2}(?![0-9])")
 _WORD_LEFT: Final = re.compile(r"[^\W\d_]{1,16}$")
 _WORD_RIGHT: Final = re.compile(r"[^\W\d_]{1,16}")
 _LAST_GLUING_LETTER: Final = "\u0900"
@@ -29,14 +31,19 @@ _NOT_A_NUMBER: Final = re.compile(
     rf"""
       {_YEAR}(?P<a>[-./]){_MONTH}(?P=a){_DAY}
     | (?:{_MONTH}(?P<b>[-./]){_DAY}|{_DAY}(?P<c>[-./]){_MONTH})(?:(?P=b)|(?P=c))(?:{_YEAR}|[0-9]{{2}})
-    | {_YEAR}[-/]{_YEAR}
-    | [0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}
-    | [0-9]+\.[0-9]+
-    | [0-9]{{1,4}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}
+    | {_YEAR}[-/](?:{_YEAR}|{_MONTH})
+    | (?P<dotted>
+        [0-9]{{1,3}}(?:\.[0-9]{{1,3}}){{3}}
+      | (?!0[1-9][0-9]{{1,3}}\.[0-9]{{6,8}}(?![0-9])) [0-9]+\.[0-9]+
+      | (?!0[1-9][0-9]) [0-9]{{1,4}}\.[0-9]{{1,3}}\.[0-9]{{1,3}}
+      )
     | [0-9]{{8}}(?:-[0-9]{{4}}){{3}}-[0-9]{{12}}
     | 97[89]-(?:[0-9]+-){{3}}[0-9]
     """,
     re.VERBOSE,
+)
+_DOTTED_PHONE: Final = re.compile(
+    r"[0-9]{3,5}\.[0-9]{4,7}|[0-9]{2}(?:\.[0-9]{2}){3}|[0-9]{2,4}(?:\.[0-9]{2,3}){2}"
 )
 LONGEST_GROUP: Final = 19
 MOST_ATOMS: Final = 8
@@ -74,6 +81,11 @@ class Stretch(msgspec.Struct, frozen=True):
         digits = "".join([text[start:end] for start, end in groups])
         return cls(floor, groups, breaks, sizes, [0, *accumulate(sizes)], digits)
 
+    def is_whole(self, text: str, first: int, last: int) -> bool:
+        """Tell whether no parenthesis that opens between two groups stays open."""
+        piece = text[self.groups[first][1] : self.groups[last][1]]
+        return "(" not in piece or piece.rfind("(") < piece.rfind(")")
+
     def part(self, text: str, first: int, after: int) -> Stretch:
         """Return the groups `[first, after)` alone."""
         return Stretch.of(text, self.floor, self.groups[first:after], self.breaks[first:after])
@@ -99,7 +111,7 @@ def numbers_from(text: str, stretch: Stretch, first: int, low: int, high: int) -
         last = index + 1 == len(stretch.groups)
         if last or stretch.breaks[index + 1]:
             atoms += 1
-            if count >= low:
+            if count >= low and stretch.is_whole(text, first, index):
                 ends.append(index)
             if atoms == MOST_ATOMS:
                 break
@@ -160,14 +172,27 @@ def _is_something_else(text: str, cluster: list[tuple[int, int]]) -> bool:
     if any(end - start > LONGEST_GROUP for start, end in cluster):
         return True
     start, end = cluster[0][0], cluster[-1][1]
-    return end - start <= 40 and _NOT_A_NUMBER.fullmatch(text, start, end) is not None
+    found = _NOT_A_NUMBER.fullmatch(text, start, end) if end - start <= 40 else None
+    if found is None:
+        return False
+    return found["dotted"] is None or not _is_dotted_phone(text, start, end)
+
+
+def _is_dotted_phone(text: str, start: int, end: int) -> bool:
+    """Tell a number with dots from a decimal, a version or an address: by a plus or by its label."""
+    if text.endswith("+", 0, start):
+        return not text[: start - 1][-1:].isalnum()
+    if _DOTTED_PHONE.fullmatch(text, start, end) is None:
+        return False
+    label = label_before(text, start)
+    return label is not None and label.direct and label.kind in {Kind.PHONE, Kind.CARD, Kind.SSN}
 
 
 def _glued_left(text: str, start: int) -> bool:
     if start == 0:
         return False
     joint = text[start - 1]
-    if joint in "@%&^_":
+    if joint in "@%&^_" or (joint == ":" and _CLOCK.match(text, start - 2) is not None):
         return True
     if joint in "-./" and start > 1:
         before = text[start - 2]
@@ -195,7 +220,9 @@ def _gluing(character: str) -> bool:
 
 def _labelled_left(text: str, end: int) -> bool:
     word = _WORD_LEFT.search(text, max(0, end - 16), end)
-    return word is not None and kind_of(word[0].lower(), "") in {Kind.PHONE, Kind.CARD, Kind.SSN}
+    if word is None or text[max(0, word.start() - 1) : word.start()] in {"-", "/"}:
+        return False
+    return kind_of(word[0].lower(), "") in {Kind.PHONE, Kind.CARD, Kind.SSN}
 
 
 def _labelled_right(text: str, start: int) -> bool:

@@ -46,6 +46,7 @@ _EXACT: Final = {
         reservations confirmation track tracking parcel shipment serial imei imsi iccid isbn issn
         doi pmid orcid arxiv id ids uuid guid sku ean upc gtin asin barcode ticket tickets issue
         issues pull commit version versions ver rev revision build release size length bytes hash
+        nhs cpf cnpj siret siren abn acn tfn lot session isin cusip nip regon pesel mrn
         checksum sha md timestamp epoch unix date dates port pid seq offset ref reference
         transaction transactions txn meeting zip postal postcode plz otp pin passcode password
         amount price total cost budget population vat ein npi license licence passport coordinates

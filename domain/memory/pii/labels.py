@@ -22,6 +22,7 @@ class Label(msgspec.Struct, frozen=True):
 _WORD: Final = re.compile(r"[^\W\d_]+")
 _FILLING: Final = re.compile(
     r"""(?: [\s\d\#:=.\-*_()\[\]/\\'"\u200b+\uff1a]
+        | </?[a-z][a-z0-9]{0,9}/?>
         | (?:numbers?|no|num|nr|n[ºo°]|nummer|num[eé]ro|is|are|was|at|on|via|by|under|to|the|a|my|our|his|her
         |your|of|for|me|us|him|them|back|now|here|home|work|office|mobile|cell|main|line|direct|new|free|toll|usa?
         |uk|intl|and|or|de|di|unter|ist|lautet|sous|est|es|al|em|é|code|ending|like|please
@@ -30,6 +31,7 @@ _FILLING: Final = re.compile(
     re.VERBOSE | re.IGNORECASE,
 )
 _SHORT: Final = re.compile(r"(?:(?<![^\s,;|(/])[TtMmFfPpCcHhWwOo][.:]|[☎☏📞📱📲📠]\u200b?)\s{0,2}$")
+_ASKED: Final = re.compile(r"(?<![.\w])(?:te?xt|I['\u2019 ]?a?m (?:at|on)) $", re.IGNORECASE)
 _AFTER: Final = re.compile(
     r"""\s(?:is|was)\s(?:my|his|her|their|our|the)\s(?:new\s|home\s|work\s)?(?:cell|phone|whatsapp
         |number|mobile|fax|line)\b
@@ -44,7 +46,7 @@ _UNIT: Final = re.compile(
     r"""\s?(?: %|€|£|¥|₽|°|元|円
         | (?:usd|eur|gbp|rmb|cny|yuan|yen|jpy|dollars?|euros?|pounds?|bytes?|[kmgt]i?b|km|cm|mm|kg|mg|ml|ms
         |hz|px|mi|ft|people|users|times|units|pieces|steps|downloads|inhabitants|tokens|lines|rows|votes
-        |visitors)\b )""",
+        |visitors|points|xp|rpm|fps)\b )""",
     re.VERBOSE | re.IGNORECASE,
 )
 _MONEY: Final = re.compile(r"(?:[$€£¥₹₽]|\b(?:usd|eur|gbp|rmb|cny|inr|rs\.?))\s?$", re.IGNORECASE)
@@ -53,6 +55,8 @@ _MONEY: Final = re.compile(r"(?:[$€£¥₹₽]|\b(?:usd|eur|gbp|rmb|cny|inr|rs
 def label_before(text: str, start: int) -> Label | None:
     """Return the nearest label in the `LEFT` characters before `start`."""
     low = max(0, start - LEFT)
+    if _SHORT.search(text, max(0, start - 5), start) or _ASKED.search(text, max(0, start - 12), start):
+        return Label(Kind.PHONE, direct=True, same_line=True)
     words = list(_WORD.finditer(text, low, start))
     for index in range(len(words) - 1, -1, -1):
         before = words[index - 1][0].lower() if index else ""
@@ -60,7 +64,7 @@ def label_before(text: str, start: int) -> Label | None:
         if kind is not None:
             between = text[words[index].end() : start]
             return Label(kind, _FILLING.fullmatch(between) is not None, "\n" not in between)
-    return Label(Kind.PHONE, direct=True, same_line=True) if _SHORT.search(text, low, start) else None
+    return None
 
 
 def phone_word_after(text: str, end: int) -> bool:

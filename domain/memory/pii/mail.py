@@ -16,13 +16,16 @@ _LONGEST_DOMAIN: Final = 254
 _EUROPEAN: Final = "\u00c0-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1eff"
 _AT: Final = re.compile(r"@|%40|&#(?:64|x40);")
 _WRITTEN_AT: Final = re.compile(
-    r"\s?[\[(]\s?(?:at|@)\s?[\])]\s? | \sat\s(?=[a-z0-9-]{2,30}\sdot\s) | \s@\s", re.VERBOSE | re.IGNORECASE
+    r"""\s?[\[(]\s?(?:at|@)\s?[\])]\s? | \sat\s(?=[a-z0-9-]{2,30}(?:\sdot\s|\.[a-z])) | \s@\s
+      | @(?=[a-z0-9-]{2,30}(?:\sdot\s|\s?[\[(]\s?dot\s?[\])]))""",
+    re.VERBOSE | re.IGNORECASE,
 )
 _DOT: Final = r"(?:\.|\s?[\[(]\s?(?:dot|\.)\s?[\])]\s?|\sdot\s|\s\.\s)"
 _LOCAL: Final = re.compile(rf"[A-Za-z0-9._+'\-{_EUROPEAN}{FILLER}]{{1,{_LONGEST_LOCAL}}}")
 _ANY_LOCAL: Final = re.compile(rf"[\w.+'\-{FILLER}]{{1,{_LONGEST_LOCAL}}}")
+_QUOTED_LOCAL: Final = re.compile(rf'"[^\s"@]{{1,{_LONGEST_LOCAL - 2}}}')
 _WRITTEN_LOCAL: Final = re.compile(
-    rf"[\w+-]{{1,{_LONGEST_LOCAL}}}(?:(?:\.|\s?[\])]\s?tod\s?[\[(]\s?|\stod\s)[\w+-]{{1,{_LONGEST_LOCAL}}}){{0,3}}",
+    rf"[\w+-]{{1,{_LONGEST_LOCAL}}}(?:(?:\.|\s?[\])]\s?tod\s?[\[(]\s?|\s(?:tod|erocsrednu|hsad|nehpyh)\s)[\w+-]{{1,{_LONGEST_LOCAL}}}){{0,3}}",
     re.IGNORECASE,
 )
 
@@ -43,6 +46,7 @@ _ADDRESS_LITERAL: Final = re.compile(
 _NO_COUNTRY: Final = """
     png jpg jpeg gif svg webp bmp ico css scss js mjs cjs jsx ts tsx json html htm xml yml yaml toml txt
     pdf php java class jar whl gz tgz lock log ini cfg conf exe dll mp3 mp4 wav
+    service socket timer mount slice
 """
 _FILE_ENDINGS: Final = frozenset(_NO_COUNTRY.split())
 _PROVIDERS: Final = """
@@ -50,6 +54,9 @@ _PROVIDERS: Final = """
 """
 _POSTMEN: Final = frozenset(_PROVIDERS.split())
 _URL: Final = re.compile(r"[a-z][a-z0-9+.-]{1,15}://[^\s/]{0,64}$", re.IGNORECASE)
+_SPOKEN_DOT: Final = re.compile(r"\sdot\s", re.IGNORECASE)
+_TELLING: Final = re.compile(r"[\d._+]|\s(?:dot|underscore|dash|hyphen)\s", re.IGNORECASE)
+_VERSION: Final = re.compile(r"[0-9]{1,4}\.[0-9]{1,4}[.-]")
 _MACHINES: Final = frozenset({"git", "hg", "svn"})
 
 
@@ -84,7 +91,7 @@ def _typed(text: str, at: re.Match[str], floor: int, limit: int) -> tuple[int, i
 
 def _local_start(text: str, end: int, floor: int) -> int | None:
     reverse = text[max(floor, end - _LONGEST_LOCAL) : end][::-1]
-    local = _LOCAL.match(reverse) or _ANY_LOCAL.match(reverse)
+    local = _LOCAL.match(reverse) or _ANY_LOCAL.match(reverse) or _QUOTED_LOCAL.match(reverse)
     if local is None:
         return None
     kept = local[0].rstrip(".'-" + FILLER)
@@ -95,6 +102,7 @@ def _belongs_to_a_machine(text: str, begin: int, at: int, domain: re.Match[str])
     ending = domain[0].rpartition(".")[2].lower()
     return (
         ending in _FILE_ENDINGS
+        or _VERSION.match(text, domain.start()) is not None
         or text[begin:at].lower() in _MACHINES
         or text.startswith("()", domain.end())
         or _URL.search(text, max(0, begin - 48), begin) is not None
@@ -107,14 +115,24 @@ def _written(text: str, at: re.Match[str], floor: int, limit: int) -> tuple[int,
     if domain is None or local is None:
         return None
     begin = at.start() - local.end()
-    spelled = at[0].strip().isalpha() or at[0].strip() == "@"
-    if spelled and not (
-        re.search(r"[\d._+]|\sdot\s", text[begin : at.start()], re.IGNORECASE)
-        or re.split(r"\W", domain[0])[0].lower() in _POSTMEN
-        or _is_announced(text, begin)
-    ):
+    if not _is_meant(text, begin, at, domain):
         return None
     return begin, domain.end()
+
+
+def _is_meant(text: str, begin: int, at: re.Match[str], domain: re.Match[str]) -> bool:
+    """Tell an address in words from a sentence that has `at` or `@` in it."""
+    sign, host = at[0].strip(), domain[0]
+    if sign not in {"@", "at", "At"} or not at[0][0].isspace() or " . " in host:
+        return True
+    if sign == "@" or _SPOKEN_DOT.search(host):
+        local = text[begin : at.start()]
+        return (
+            _TELLING.search(local) is not None
+            or re.split(r"\W", host)[0].lower() in _POSTMEN
+            or _is_announced(text, begin)
+        )
+    return _is_announced(text, begin)
 
 
 def _is_announced(text: str, begin: int) -> bool:

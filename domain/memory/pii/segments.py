@@ -21,11 +21,17 @@ SEGMENT: Final = 2048
 """The longest stretch that is searched as one."""
 
 _LETTER = r"[^\W\d_]"
+_NUMBER_WORD = (
+    r"(?:(?:zero|nought|oh?|one|two|three|four|five|six|seven|eight|nine|niner|ten|eleven|twelve|twenty|thirty"
+    r"|forty|fifty|sixty|eighty|ninety|double|triple|treble)\b"
+    r"|thirte|fourte|fiftee|sixtee|sevent|eighte|ninete|hundre)"
+)
+_SPOKEN = rf"(?:(?:at|dot|dash|hyphen)\b|unders|{_NUMBER_WORD})"
 CUT: Final = re.compile(
     rf"""
-      (?<=[\n\r\t"{{}}|<>,\u3002\u3001])
-    | (?:(?<={_LETTER}{{3}})(?<!\bdot) | (?<={_LETTER}{{3}}[.:!?]))
-      (?=\s (?!(?:at|dot)\b) (?:{_LETTER}{{4}} | {_LETTER}{{1,3}}(?!\w)))
+      (?<=[\n\r\t"{{}}|<>,\u3002\u3001]) (?!(?<=,)\s{_NUMBER_WORD}) (?!(?<=")@)
+    | (?:(?<={_LETTER}{{3}})(?<!\bdot)(?<!\bdash)(?<!\bhyphen)(?<!\bunderscore) | (?<={_LETTER}{{3}}[.:!?]))
+      (?=\s (?!{_SPOKEN}) (?:{_LETTER}{{4}} | {_LETTER}{{1,3}}(?!\w)))
     """,
     re.VERBOSE | re.IGNORECASE,
 )

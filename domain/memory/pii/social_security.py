@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from domain.kernel.pii import PiiType
 from domain.memory.pii.digits import Number
 from domain.memory.pii.label_words import Kind
 from domain.memory.pii.labels import Label
+from domain.memory.pii.segments import RIGHT
 
 LENGTH: Final = 9
 _FORM: Final = (3, 2, 4)
+_LABELLED_FORMS: Final = frozenset({_FORM, (LENGTH,), (3, 3, 3), (3, 6), (5, 4), (1,) * LENGTH})
+_LABEL_BEHIND: Final = re.compile(
+    r"\s?[(,-]?\s?(?:is\s(?:my|his|her|the|your)\s)?(?:ssn|social\ssecurity)\b", re.IGNORECASE
+)
 _TAXPAYER_GROUPS: Final = frozenset({*range(50, 66), *range(70, 89), *range(90, 93), *range(94, 100)})
 
 
@@ -24,10 +30,13 @@ def number_type(digits: str) -> PiiType | None:
     return None if area in {"000", "666"} else PiiType.SSN
 
 
-def is_number_here(number: Number, label: Label | None) -> bool:
+def is_number_here(text: str, number: Number, label: Label | None) -> bool:
     """Decide about a number in an issued range: 3-2-4 with dashes needs no label, other forms do."""
-    if label is not None and label.kind is Kind.SSN and (label.direct or label.same_line):
-        return number.sizes in {_FORM, (LENGTH,), (3, 3, 3), (3, 6), (5, 4), (1,) * LENGTH}
+    if number.text.startswith("+"):
+        return False
+    before = label is not None and label.kind is Kind.SSN and (label.direct or label.same_line)
+    if before or _LABEL_BEHIND.match(text, number.end, number.end + RIGHT):
+        return number.sizes in _LABELLED_FORMS
     if number.sizes != _FORM or (label is not None and label.kind is Kind.OTHER and label.direct):
         return False
     if number.text.count("-") == 2:
