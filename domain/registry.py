@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
+from domain.orchestration.credential_events import EVENTS as CREDENTIALS
 from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
@@ -17,6 +18,6 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
+    for classes in (KERNEL, TENANCY, ORCHESTRATION, CREDENTIALS, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
         registry.register(classes)
     return registry

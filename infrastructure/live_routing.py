@@ -9,6 +9,8 @@ from contextlib import AbstractAsyncContextManager
 from redis.asyncio import Redis
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from application.orchestration import credentials
+from application.orchestration.credentials import CredentialAlerts, CredentialWatch
 from application.orchestration.directory import LiveDirectory
 from application.orchestration.feedback import FeedbackPorts, RatedRequest
 from application.orchestration.health import TargetHealth
@@ -23,6 +25,8 @@ from domain.orchestration.catalogue import Target
 from infrastructure.health.exchange import HealthExchange
 from infrastructure.health.learning import Learning
 from infrastructure.pricing.book import PackagedPriceBook
+from infrastructure.providers.connection_tester import ConnectionTester
+from infrastructure.providers.local import Endpoint
 from infrastructure.runtime import Runtime
 from infrastructure.settings import Settings
 from projections.orchestration.live import PolicyDirectory, ProviderDirectory
@@ -33,7 +37,12 @@ Reading = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
 
 
 class LiveRouting:
-    """Prices, health, ratings and results beside policies and providers; all of it answers from memory."""
+    """Prices, health, ratings and results beside policies and providers; all of it answers from memory.
+
+    It folds the events of TYPES.
+    """
+
+    TYPES = credentials.TYPES
 
     def __init__(
         self,
@@ -48,14 +57,20 @@ class LiveRouting:
         self._providers = providers
         self._clock = clock
         self._tasks: tuple[HealthExchange, Learning] | None = None
-        specs = ProviderSpecs(allow_private=settings.egress == "private")
+        self._allow_private = settings.egress == "private"
+        specs = ProviderSpecs(allow_private=self._allow_private)
         self.prices = TenantPrices(providers, Pricer(PackagedPriceBook.open(settings.data_dir / "cache")))
         self.health = TargetHealth(self._credential_of, time.time)
+        self.credentials = CredentialWatch(self._credential_of)
         self.measures = LiveMeasures(
             self.health.first_content, lambda tenant: self.prices.rates(tenant, clock())
         )
         self.directory = LiveDirectory(policies, providers, specs, self.measures)
         self.simulator = Simulator(self.directory, self.prices, default, self.health.typical_ms)
+
+    def tester(self, local: Endpoint) -> ConnectionTester:
+        """Return what tests connections; `local` tells where the embedded model listens."""
+        return ConnectionTester(local, allow_private=self._allow_private)
 
     def start(self, runtime: Runtime) -> None:
         """Begin to exchange health with the other processes and to learn; returns at once."""
@@ -63,7 +78,9 @@ class LiveRouting:
         redis: Redis = Redis.from_url(
             runtime.where.redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S
         )
-        exchange = HealthExchange(self.health, redis, HealthRecorder(runtime.log, self._clock))
+        alerts = CredentialAlerts(self.credentials, runtime.log, self._clock)
+        recorder = HealthRecorder(runtime.log, self._clock)
+        exchange = HealthExchange(self.health, redis, recorder, [alerts.record])
         learning = Learning(self.measures, system, self._policies.everywhere, self._clock)
         self._tasks = exchange, learning
         for task in self._tasks:

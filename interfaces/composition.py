@@ -76,7 +76,9 @@ from projections.tenancy import live as tenancy_live
 from projections.wait import ProjectionWaiter
 
 VERSION = version("artisan-aios")
-CONTROL_TYPES: Sequence[str] = (*tenancy_live.TYPES, *orchestration_live.TYPES, *ProcessQuotas.TYPES)
+CONTROL_TYPES: Sequence[str] = (
+    *tenancy_live.TYPES, *orchestration_live.TYPES, *ProcessQuotas.TYPES, *LiveRouting.TYPES,
+)  # fmt: skip
 Process = Callable[[Settings, Endpoints], Awaitable[None]]
 
 
@@ -129,14 +131,20 @@ class Api:
         builtins = configured_providers(settings)
         self.providers = orchestration_live.ProviderDirectory(builtins.connections, builtins.missing)
         self.quotas = ProcessQuotas(self.runtime, clock)
+        default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
+        self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
         self.live = LiveState(
             self.runtime.reader,
             self.runtime.control_doorbell,
             CONTROL_TYPES,
-            [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.directory.apply],
+            [
+                self.keys.apply,
+                self.policies.apply,
+                self.providers.apply,
+                self.quotas.directory.apply,
+                self.routing.credentials.apply,
+            ],
         )
-        default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
-        self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
         app_engine = self.runtime.engine(where.app_dsn)
         self.reading = partial(tenant_connection, app_engine)
         self.reads = ReadSide(
@@ -198,6 +206,8 @@ class Api:
             quotas=self.quotas,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
+            refusal=self.routing.credentials.refusal,
+            connection_tester=self.routing.tester(self.local_model.endpoint),
             observe_request=self.metrics.observe_request,
             render_metrics=self.metrics.render,
             web_dist=destination(),
@@ -241,7 +251,8 @@ class Api:
         self.metrics.observe_append_batch(commands)
         self.metrics.observe_append(seconds)
 
-    def _observe_attempt(self, _tenant: str, attempt: Attempt) -> None:
+    def _observe_attempt(self, tenant: str, attempt: Attempt) -> None:
+        self.routing.credentials.observe(tenant, attempt)
         self.metrics.observe_attempt(attempt.provider, attempt.outcome)
 
 

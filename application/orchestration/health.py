@@ -7,12 +7,14 @@ reports with the other processes and fetches the leases of half-open targets.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import msgspec
 
+from application.orchestration.health_routes import least_bad, without
 from domain.kernel.request_record import Attempt
 from domain.orchestration.breaker import Breaker, Figures, Gate, Seen
+from domain.orchestration.budget import Pace
 from domain.orchestration.catalogue import Target
 from domain.orchestration.failures import classify
 from domain.orchestration.health_events import HealthStatus
@@ -23,8 +25,8 @@ THROTTLED_WITHOUT_WORD_S = 10.0
 WANTED_FOR_S = 60.0
 PROBE_S = 30.0
 MOST_TARGETS = 10_000
-SKIPPED_FOR_HEALTH = ("unhealthy: ", "throttled: ")
-"""How the reasons begin for which a decision skips a target that must rest."""
+SKIPPED_FOR_NOW = ("unhealthy: ", "throttled: ", "too_slow: ")
+"""How the reasons begin for which a decision skips a target that others of the moment may call."""
 
 
 class Key(NamedTuple):
@@ -95,17 +97,19 @@ class TargetHealth:
                 self._wanted[key] = now
                 skipped.append((str(target), self._why(key, gate)))
         if not kept:
-            return _least_bad(
+            return least_bad(
                 route, [t for t, (key, _) in sorted(found, key=lambda f: self._bad(f[1][0], now))]
             )
-        return _without(route, kept, skipped, found[0][1][1]) if skipped else route
+        return without(route, kept, skipped, found[0][1][1]) if skipped else route
 
-    def observe(self, tenant: str, attempt: Attempt, retry_after_s: float | None = None) -> None:
+    def observe(
+        self, tenant: str, attempt: Attempt, retry_after_s: float | None = None, *, streamed: bool = True
+    ) -> None:
         """Take an ended attempt in; what is the client's or our own doing says nothing of the target."""
         key = Key(tenant, attempt.provider, attempt.model, attempt.credential)
         if self._probing.pop(key, None) is not None:
             self._finished.add(key)
-        seen = self._seen(key, attempt, retry_after_s)
+        seen = self._seen(key, attempt, retry_after_s, streamed)
         if seen is None or (key not in self._breakers and len(self._breakers) >= MOST_TARGETS):
             return
         breaker = self._breakers.setdefault(key, Breaker())
@@ -129,6 +133,11 @@ class TargetHealth:
         """Return a quantile of a target's time to first content in ms; None when never measured."""
         breaker = self._breakers.get(self._key(tenant, target))
         return breaker.typical_ms(self._now(), share) if breaker else None
+
+    def pace(self, tenant: str, target: Target, *, streamed: bool) -> Pace | None:
+        """Return how long a target's answers of a kind take; None when none was measured lately."""
+        breaker = self._breakers.get(self._key(tenant, target))
+        return breaker.pace(self._now(), streamed=streamed) if breaker else None
 
     # The exchange's side
 
@@ -218,14 +227,13 @@ class TargetHealth:
             return "throttled: the provider asked to be left alone for a while"
         return f"unhealthy: {self._breakers[key].reason}"
 
-    def _seen(self, key: Key, attempt: Attempt, retry_after_s: float | None) -> Seen | None:
+    def _seen(self, key: Key, attempt: Attempt, retry_after_s: float | None, streamed: bool) -> Seen | None:
         now = self._now()
         breaker = self._breakers.get(key)
         if breaker is not None and breaker.outdated(now - attempt.duration_ms / 1000):
             return None
         if attempt.outcome == "ok":
-            latency = attempt.duration_ms if attempt.first_content_ms is None else attempt.first_content_ms
-            return Seen(at=now, ok=1, bins={bin_of(latency): 1})
+            return _succeeded(now, attempt, streamed)
         try:
             verdict = classify(attempt.outcome, attempt.status)
         except ValueError:  # cancelled by the client, refused by our own quota ...
@@ -233,17 +241,20 @@ class TargetHealth:
         if verdict.throttled:
             wait_s = THROTTLED_WITHOUT_WORD_S if retry_after_s is None else retry_after_s
             return Seen(at=now, throttled_until=now + wait_s)
-        if not verdict.counts or self._hurried(key, attempt):
+        if not verdict.counts or self._hurried(key, attempt, streamed):
             return None
         return Seen(at=now, failed=1, trailing=1)
 
-    def _hurried(self, key: Key, attempt: Attempt) -> bool:
+    def _hurried(self, key: Key, attempt: Attempt, streamed: bool) -> bool:
         """Tell whether a timeout came before the target usually answers: haste of ours, not its fault."""
         breaker = self._breakers.get(key)
         if attempt.outcome != "timeout_first_byte" or breaker is None:
             return False
-        usual = breaker.typical_ms(self._now(), 0.95)
-        return usual is not None and attempt.duration_ms < usual
+        usual = breaker.typical_ms(self._now(), 0.95, streamed=streamed)
+        if usual is None or attempt.duration_ms >= usual:
+            return False
+        breaker.still_slow(self._now(), streamed=streamed)
+        return True
 
     def _note(self, key: Key, breaker: Breaker) -> None:
         now = self._now()
@@ -251,6 +262,12 @@ class TargetHealth:
         self._reported[key] = status
         if status != previous and (previous, status) != ("unknown", "healthy"):
             self._changes.append(Change(key, previous, status, breaker.reason, breaker.figures(now)))
+
+
+def _succeeded(now: float, attempt: Attempt, streamed: bool) -> Seen:
+    latency = attempt.duration_ms if attempt.first_content_ms is None else attempt.first_content_ms
+    bins = {bin_of(latency): 1}
+    return Seen(at=now, ok=1, bins=bins) if streamed else Seen(at=now, ok=1, whole=bins)
 
 
 class _FirstContent:
@@ -263,34 +280,3 @@ class _FirstContent:
         provider, _, model = target.partition("/")
         found = self._health.typical_ms(self._tenant, Target(provider, model))
         return default if found is None else found
-
-
-def _without(route: Route, kept: list[Target], skipped: list[tuple[str, str]], first: Gate) -> Route:
-    decision = route.decision
-    avoided: Literal["unhealthy", "throttled"] = "throttled" if first == "throttled" else "unhealthy"
-    told = "; ".join(f"{target} is {reason}" for target, reason in skipped)
-    return msgspec.structs.replace(
-        route,
-        targets=tuple(kept),
-        avoided=None if kept[0] == route.targets[0] else avoided,
-        decision=msgspec.structs.replace(
-            decision,
-            targets=tuple(map(str, kept)),
-            skipped=(*decision.skipped, *skipped),
-            why=f"{decision.why} Passed over: {told}.",
-        ),
-    )
-
-
-def _least_bad(route: Route, targets: list[Target]) -> Route:
-    decision = route.decision
-    return msgspec.structs.replace(
-        route,
-        targets=tuple(targets),
-        decision=msgspec.structs.replace(
-            decision,
-            targets=tuple(map(str, targets)),
-            least_bad=True,
-            why=f"{decision.why} No target is fit for use, so the least bad first: {targets[0]}.",
-        ),
-    )

@@ -19,15 +19,20 @@ class ProviderSpecs:
         known = self._specs.get((owner, connection.name))
         if known is not None and known[0] is connection:
             return known[1]
-        spec = ProviderSpec(
-            name=f"{owner}/{connection.name}" if owner else connection.name,
-            dialect=connection.dialect,
-            base_url=connection.base_url,
-            credential=Secret(connection.api_key) if connection.api_key else None,
-            credential_id=connection.credential_id,
-            headers=connection.headers,
-            allow_private=self._allow_private or connection.builtin,
-            drain_seconds=connection.drain_seconds,
-        )
+        spec = spec_of(connection, owner, allow_private=self._allow_private)
         self._specs[owner, connection.name] = (connection, spec)
         return spec
+
+
+def spec_of(connection: Connection, owner: str, *, allow_private: bool) -> ProviderSpec:
+    """Return how a connection is reached; `owner` is the tenant, "" for a built-in provider."""
+    return ProviderSpec(
+        name=f"{owner}/{connection.name}" if owner else connection.name,
+        dialect=connection.dialect,
+        base_url=connection.base_url,
+        credential=Secret(connection.api_key) if connection.api_key else None,
+        credential_id=connection.credential_id,
+        headers=connection.headers,
+        allow_private=allow_private or connection.builtin,
+        drain_seconds=connection.drain_seconds,
+    )

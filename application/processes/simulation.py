@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime
 
-from application.orchestration.health import SKIPPED_FOR_HEALTH
+from application.orchestration.health import SKIPPED_FOR_NOW
 from application.processes.gateway.call import Directory, Prices
 from application.processes.simulation_answers import Simulation
 from application.processes.simulation_tally import AT_ONCE, PastRequest, Redecided, Tally
@@ -83,5 +83,5 @@ def _as_health_was(recorded: Decision, targets: tuple[Target, ...]) -> tuple[Tar
     """Return the targets without those that had to rest then; the recorded order where all had to."""
     if recorded.least_bad and set(recorded.targets) == {str(target) for target in targets}:
         return tuple(sorted(targets, key=lambda target: recorded.targets.index(str(target))))
-    resting = {name for name, why in recorded.skipped if why.startswith(SKIPPED_FOR_HEALTH)}
+    resting = {name for name, why in recorded.skipped if why.startswith(SKIPPED_FOR_NOW)}
     return tuple(target for target in targets if str(target) not in resting) or targets

@@ -11,6 +11,7 @@ from typing import Literal
 
 import msgspec
 
+from domain.orchestration.budget import FEWEST_FOR_P95, Pace
 from domain.orchestration.health import (
     DEGRADED_RATE,
     FAILURES_IN_A_ROW,
@@ -21,17 +22,21 @@ from domain.orchestration.health import (
     UNHEALTHY_RATE,
 )
 from domain.orchestration.health_events import HealthStatus
-from domain.orchestration.latencies import Bins, mean_ms, quantile_ms
+from domain.orchestration.latencies import (
+    BUCKET_S,
+    BUCKETS,
+    Latencies,
+    added,
+    mean_ms,
+    quantile_ms,
+)
 
-BUCKET_S = 10
-BUCKETS = 6
 WINDOW_S = BUCKET_S * BUCKETS
 REMEMBERED_S = 300.0
 OPEN_S = (3.0, 6.0, 12.0, 15.0)
 """How long a target is left alone: after opening, and after each failed probe in a row."""
 BETWEEN_PROBES_S = 1.0
 CALMER = 0.6  # hysteresis: a degraded target is healthy again well below what degraded it
-FADE = 0.9  # of the usual latencies, for each bucket that leaves the window: half is gone in a minute of use
 LONGEST_THROTTLE_S = 3600.0
 
 Gate = Literal["free", "open", "half_open", "throttled"]
@@ -40,8 +45,9 @@ Gate = Literal["free", "open", "half_open", "throttled"]
 class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """What attempts at one target met since the last report, up to `at`.
 
-    `trailing` counts the failures after the last success. `bins` is the histogram of the successes' time to
-    first content. `throttled_until` is set when the provider asked to be left alone.
+    `trailing` counts the failures after the last success. `bins` is the histogram of the time that streams
+    took to their first content, `whole` of the time that other answers took in all; both of successes.
+    `throttled_until` is set when the provider asked to be left alone.
     """
 
     at: float
@@ -50,6 +56,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     trailing: int = 0
     throttled_until: float = 0.0
     bins: Mapping[int, int] = {}
+    whole: Mapping[int, int] = {}
 
     def then(self, later: Seen) -> Seen:
         """Return this report and a later one as one."""
@@ -59,7 +66,8 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             failed=self.failed + later.failed,
             trailing=later.trailing if later.ok else self.trailing + later.failed,
             throttled_until=max(self.throttled_until, later.throttled_until),
-            bins=_sum(self.bins, later.bins),
+            bins=added((self.bins, later.bins)),
+            whole=added((self.whole, later.whole)),
         )
 
 
@@ -74,11 +82,10 @@ class Figures(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Bucket:
-    __slots__ = ("bins", "failed", "ok")
+    __slots__ = ("failed", "ok")
 
     def __init__(self) -> None:
         self.ok = self.failed = 0
-        self.bins: dict[int, int] = {}
 
 
 class Breaker:
@@ -86,7 +93,8 @@ class Breaker:
 
     def __init__(self) -> None:
         self._buckets: dict[int, _Bucket] = {}
-        self._usual: dict[int, float] = {}
+        self._streams = Latencies()
+        self._wholes = Latencies()
         self._last = 0.0
         self._streak = 0
         self._successes = 0
@@ -111,8 +119,8 @@ class Breaker:
         bucket = self._buckets.setdefault(int(seen.at // BUCKET_S), _Bucket())
         bucket.ok += seen.ok
         bucket.failed += seen.failed
-        for number, count in seen.bins.items():
-            bucket.bins[number] = bucket.bins.get(number, 0) + count
+        self._streams.add(seen.at, seen.bins)
+        self._wholes.add(seen.at, seen.whole)
         self._streak = seen.trailing if seen.ok else self._streak + seen.failed
         if self._open_until is None:
             self._judge(seen.at)
@@ -143,7 +151,8 @@ class Breaker:
 
     def figures(self, now: float) -> Figures:
         """Return the figures of the last minute."""
-        ok, failed, bins = self._window(now)
+        ok, failed = self._window(now)
+        bins = added((self._streams.window(now), self._wholes.window(now)))
         return Figures(
             requests=ok + failed,
             error_rate=round(failed / (ok + failed), 4) if ok + failed else None,
@@ -152,10 +161,28 @@ class Breaker:
             p95_ms=quantile_ms(bins, 0.95),
         )
 
-    def typical_ms(self, now: float, share: float = 0.5) -> float | None:
-        """Return a quantile of the time to first content, of the last minute or else of before."""
-        bins = self._window(now)[2]
-        return quantile_ms(bins or self._usual, share)
+    def typical_ms(self, now: float, share: float = 0.5, *, streamed: bool = True) -> float | None:
+        """Return a quantile of the time to first content, of the last minute or else of before.
+
+        Where answers of the kind were never measured it is that of the other kind.
+        """
+        own, other = (self._streams, self._wholes) if streamed else (self._wholes, self._streams)
+        found = own.typical_ms(now, share)
+        return other.typical_ms(now, share) if found is None else found
+
+    def pace(self, now: float, *, streamed: bool) -> Pace | None:
+        """Return how long such answers take; None when none was measured in five minutes."""
+        latencies = self._streams if streamed else self._wholes
+        median = latencies.typical_ms(now, 0.5)
+        if median is None or now - latencies.heard > REMEMBERED_S:
+            return None
+        enough = latencies.known(now) >= FEWEST_FOR_P95
+        return Pace(median, latencies.typical_ms(now, 0.95) if enough else None)
+
+    def still_slow(self, at: float, *, streamed: bool) -> None:
+        """Hold on to the measured latencies: an attempt was just cut off before they had passed."""
+        latencies = self._streams if streamed else self._wholes
+        latencies.heard = max(latencies.heard, at)
 
     def outdated(self, started: float) -> bool:
         """Tell whether a request began before the breaker opened, so that it says nothing of a recovery."""
@@ -167,7 +194,7 @@ class Breaker:
 
     def _judge(self, at: float) -> None:
         """Open or stay closed. Throttling and what nobody is to blame for never get here."""
-        ok, failed, bins = self._window(at)
+        ok, failed = self._window(at)
         rate = failed / (ok + failed) if ok + failed else 0.0
         enough = ok + failed >= FEWEST_FOR_RATES
         if self._streak >= FAILURES_IN_A_ROW:
@@ -175,21 +202,17 @@ class Breaker:
         elif enough and rate >= UNHEALTHY_RATE:
             self._open(at, f"{rate:.0%} of {ok + failed} requests failed")
         else:
-            self._judge_quality(rate if enough else 0.0, ok + failed, bins)
+            self._judge_quality(rate if enough else 0.0, ok + failed, at)
 
-    def _judge_quality(self, rate: float, requests: int, bins: Bins) -> None:
+    def _judge_quality(self, rate: float, requests: int, at: float) -> None:
         ease = CALMER if self._degraded else 1.0
-        p95, usual = quantile_ms(bins, 0.95), quantile_ms(self._usual, 0.95)
-        known = min(sum(bins.values()), sum(self._usual.values())) >= FEWEST_FOR_LATENCY
-        slow = bool(known and p95 and usual and p95 > usual * max(1.0, SLOW_FACTOR * ease))
+        slow = _slow(self._streams, at, ease) or _slow(self._wholes, at, ease)
         failing = rate > 0 and rate >= DEGRADED_RATE * ease
-        self._degraded = slow or failing
+        self._degraded = bool(slow) or failing
         if failing:
             self.reason = f"{rate:.0%} of {requests} requests failed"
-        elif slow:
-            self.reason = f"p95 is {p95:.0f} ms, usually {usual:.0f} ms"
         else:
-            self.reason = "requests succeed"
+            self.reason = slow or "requests succeed"
 
     def _open(self, at: float, reason: str) -> None:
         self._open_until = at + OPEN_S[min(self._reopened, len(OPEN_S) - 1)]
@@ -214,30 +237,30 @@ class Breaker:
         self._open_until = None
         self._streak = self._reopened = 0
         self._buckets.clear()
+        self._streams.begin_anew()
+        self._wholes.begin_anew()
         self._degraded = False
         self.reason = f"{SUCCESSES_IN_A_ROW} probes in a row succeeded"
 
-    def _window(self, now: float) -> tuple[int, int, dict[int, int]]:
+    def _window(self, now: float) -> tuple[int, int]:
         first = int(now // BUCKET_S) - BUCKETS + 1
-        ok = failed = 0
-        bins: dict[int, int] = {}
-        for start, bucket in self._buckets.items():
-            if start >= first:
-                ok, failed = ok + bucket.ok, failed + bucket.failed
-                for number, count in bucket.bins.items():
-                    bins[number] = bins.get(number, 0) + count
-        return ok, failed, bins
+        recent = [bucket for start, bucket in self._buckets.items() if start >= first]
+        return sum(bucket.ok for bucket in recent), sum(bucket.failed for bucket in recent)
 
     def _forget(self, at: float) -> None:
         first = int(at // BUCKET_S) - BUCKETS + 1
-        for start in sorted(start for start in self._buckets if start < first):
-            leaving = self._buckets.pop(start).bins
-            if leaving:
-                kept = {n: many * FADE for n, many in self._usual.items() if many > 0.01}
-                for number, count in leaving.items():
-                    kept[number] = kept.get(number, 0.0) + count
-                self._usual = kept
+        for start in [start for start in self._buckets if start < first]:
+            del self._buckets[start]
+        self._streams.forget(at)
+        self._wholes.forget(at)
 
 
-def _sum(one: Mapping[int, int], other: Mapping[int, int]) -> dict[int, int]:
-    return {number: one.get(number, 0) + other.get(number, 0) for number in one.keys() | other.keys()}
+def _slow(latencies: Latencies, at: float, ease: float) -> str:
+    """Return how a target is slower than it usually is; empty when it is not, or when nobody knows."""
+    now, usual = latencies.window(at), latencies.usual
+    if min(sum(now.values()), sum(usual.values())) < FEWEST_FOR_LATENCY:
+        return ""
+    p95, usual_p95 = quantile_ms(now, 0.95) or 0.0, quantile_ms(usual, 0.95) or 0.0
+    if not usual_p95 or p95 <= usual_p95 * max(1.0, SLOW_FACTOR * ease):
+        return ""
+    return f"p95 is {p95:.0f} ms, usually {usual_p95:.0f} ms"

@@ -36,16 +36,23 @@ Report = tuple[tuple[str, str, str, str], Seen]
 _ENCODER = msgspec.msgpack.Encoder()
 _DECODER = msgspec.msgpack.Decoder(list[Report])
 RecordChange = Callable[[Change], Awaitable[None]]
+Chore = Callable[[], Awaitable[None]]
 log = structlog.get_logger("health")
 
 
 class HealthExchange:
-    """The background task of one process. `record` stores a change of status as an event."""
+    """The background task of one process. `record` stores a change of status as an event.
 
-    def __init__(self, health: TargetHealth, redis: Redis, record: RecordChange) -> None:
+    `chores` are done with every tick.
+    """
+
+    def __init__(
+        self, health: TargetHealth, redis: Redis, record: RecordChange, chores: Sequence[Chore] = ()
+    ) -> None:
         self._health = health
         self._redis = redis
         self._record = record
+        self._chores = chores
         self._node = secrets.token_hex(8)
         self._last = f"{int((time.time() - REMEMBERED_S) * 1000)}-0"
         self._held: dict[Key, float] = {}
@@ -76,7 +83,9 @@ class HealthExchange:
                 log.warning("health is not shared", problem=type(error).__name__)
                 self._alone_until = time.monotonic() + WITHOUT_REDIS_S
         for change in self._health.changes():
-            await self._record_safely(change)
+            await _safely(self._record(change), "a change of health was not recorded")
+        for chore in self._chores:
+            await _safely(chore(), "an alert was not recorded")
         if time.monotonic() - self._tidied > TIDY_S:
             self._tidied = time.monotonic()
             self._health.tidy()
@@ -154,11 +163,12 @@ class HealthExchange:
         for key in self._health.lacking_leases():
             self._health.grant(key)
 
-    async def _record_safely(self, change: Change) -> None:
-        try:
-            await self._record(change)
-        except Exception:
-            log.exception("a change of health was not recorded")
+
+async def _safely(work: Awaitable[None], otherwise: str) -> None:
+    try:
+        await work
+    except Exception:
+        log.exception(otherwise)
 
 
 def _lease(key: Key) -> str:

@@ -33,6 +33,7 @@ class ProbeQuestion(msgspec.Struct, frozen=True, kw_only=True):
 class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     """Whether the provider answered; `error` is the SDK's class of failure, `message` holds no secret.
 
+    `status` is what was answered when that was an error, `kind` the FailureKind when there was no answer.
     `latency_s` is the request's alone; `models` are the names listed, when a list was asked for.
     """
 
@@ -40,6 +41,8 @@ class ProbeResult(msgspec.Struct, frozen=True, kw_only=True):
     latency_s: float = 0.0
     error: str = ""
     message: str = ""
+    status: int | None = None
+    kind: str = ""
     models: tuple[str, ...] = ()
 
 

@@ -9,7 +9,7 @@ import aiohttp
 import httpx2
 import msgspec
 
-from application.orchestration.upstream import ProviderSpec
+from application.orchestration.upstream import ProviderSpec, UpstreamFailure
 from infrastructure.providers import failures
 from infrastructure.providers.egress import EgressForbidden
 from infrastructure.providers.pool import ProviderPool
@@ -19,6 +19,14 @@ LONGEST_MESSAGE = 300
 MOST_MODELS = 1000
 _DECODED = ("content-encoding", "content-length", "transfer-encoding")  # aiohttp has seen to them
 FEW_TOKENS = 16  # one token is refused by models that think first
+
+
+class Unreachable(httpx2.ConnectError):
+    """No answer came; `kind` is the FailureKind."""
+
+    def __init__(self, failure: UpstreamFailure) -> None:
+        super().__init__(failure.detail)
+        self.kind = failure.kind.value
 
 
 class GuardedTransport(httpx2.AsyncBaseTransport):
@@ -44,7 +52,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 ]
                 return httpx2.Response(response.status, headers=kept, content=body)
         except (aiohttp.ClientError, OSError, EgressForbidden) as exc:
-            raise httpx2.ConnectError(failures.from_exception(exc, "under test").detail) from None
+            raise Unreachable(failures.from_exception(exc, "under test")) from None
 
 
 async def answer(question: ProbeQuestion) -> ProbeResult:
@@ -64,8 +72,14 @@ async def answer(question: ProbeQuestion) -> ProbeResult:
         async with asyncio.timeout(question.timeout_s):
             models = await _ask(question, pool)
     except Exception as exc:  # noqa: BLE001 - whatever the SDK raises is the result
-        error, latency = type(exc).__name__, time.monotonic() - started
-        return ProbeResult(ok=False, latency_s=latency, error=error, message=_told(exc, question.api_key))
+        return ProbeResult(
+            ok=False,
+            latency_s=time.monotonic() - started,
+            error=type(exc).__name__,
+            message=_told(exc, question.api_key),
+            status=getattr(exc, "status_code", None),
+            kind=getattr(exc.__cause__, "kind", ""),
+        )
     finally:
         await pool.aclose()
     return ProbeResult(ok=True, latency_s=time.monotonic() - started, models=models)

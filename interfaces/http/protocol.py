@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
 
@@ -59,8 +60,9 @@ class LimitedProtocol(HttpToolsProtocol):
                 self._refuse(431)
 
     def on_message_begin(self) -> None:
-        """Start counting a head, and its clock on a connection that was kept alive."""
+        """Start counting a head, its clock on a connection that was kept alive, and the request's own."""
         super().on_message_begin()
+        cast("dict[str, Any]", self.scope)["aios.started"] = time.monotonic()
         self._heads += 1
         self._head_begun = True
         self._parsed_bytes = 0

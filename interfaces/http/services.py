@@ -14,12 +14,15 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
+from application.orchestration.commands import RegisterProvider
+from application.orchestration.connection_tests import ConnectionTest
 from application.orchestration.health import LiveStatus
 from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from application.processes.simulation import Simulator
 from domain.orchestration.connection import Connection
+from domain.orchestration.credential_events import ProviderCredentialRefused
 from domain.tenancy.principal import Principal
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
@@ -42,6 +45,17 @@ class GatewayService(Protocol):
     async def serve(self, call: GatewayCall) -> Whole | Streamed: ...
 
     def models(self, tenant: str) -> Sequence[str]: ...
+
+
+class ConnectionTests(Protocol):
+    """Tests connections to providers; `draft` makes one of what is about to be registered.
+
+    A draft that keeps its secrets takes them from `present`. It raises InvalidInput for an unusable address.
+    """
+
+    async def __call__(self, connection: Connection, model: str | None = None, /) -> ConnectionTest: ...
+
+    def draft(self, wanted: RegisterProvider, present: Connection | None, /) -> Connection: ...
 
 
 Probe = Callable[[], Awaitable[str | None]]
@@ -69,7 +83,8 @@ class Services:
     raise. `reading(tenant)` lends a connection that sees only this tenant's read models; `read_barrier`
     returns when they have what was stored before it was called (bounded). `connections(tenant)` are the
     providers in use, whose credentials are never shown. `target_status(tenant, provider, model)` is how
-    routing judges a target now. `timetable_of` tells when a workflow is due.
+    routing judges a target now, `refusal(tenant, provider)` since when it refuses the credential in use.
+    `timetable_of` tells when a workflow is due.
     Bodies have at most `largest_body` bytes and `body_timeout_s` to arrive.
     """
 
@@ -90,6 +105,8 @@ class Services:
     quotas: Quotas
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
+    refusal: Callable[[str, str], ProviderCredentialRefused | None]
+    connection_tester: ConnectionTests
     observe_request: Callable[[str, str, int, float], None]
     render_metrics: Callable[[], tuple[bytes, str]]
     web_dist: Path

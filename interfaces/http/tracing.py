@@ -54,7 +54,7 @@ class Tracing:
         if traced["method"] == "HEAD":  # the server keeps the original scope and drops the body
             traced = {**traced, "method": "GET"}
         traced["aios.request_id"] = _incoming_id(scope) or time_ordered_id("req")
-        traced["aios.started"] = time.monotonic()
+        traced.setdefault("aios.started", time.monotonic())
         await self._follow(traced, receive, send)
 
     async def _follow(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:

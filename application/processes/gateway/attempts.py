@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
@@ -11,6 +10,7 @@ from application.orchestration.dialects.model import Untranslatable
 from application.orchestration.dialects.outgoing import PreparedRequest, prepare
 from application.orchestration.upstream import FailureKind, ProviderSpec, UpstreamCall, UpstreamFailure
 from application.processes.gateway import defaults, refusals
+from application.processes.gateway.budget import Budget
 from application.processes.gateway.call import Environment
 from application.processes.gateway.trace import Trace
 from domain.kernel.errors import Unavailable
@@ -19,10 +19,7 @@ from domain.orchestration.failures import FailureClass, Verdict, classify, large
 
 T = TypeVar("T")
 Run = Callable[[ProviderSpec, UpstreamCall], Awaitable[T]]
-WITHOUT_BUDGET_S = 600.0
-FIRST_CONTENT_WITHOUT_BUDGET_S = 120.0
 IDLE_WITHOUT_RULE_S = 60.0
-TIMER_SLACK_S = 0.01  # the event loop's timers may fire this much before their time
 
 
 class Attempts:
@@ -32,6 +29,7 @@ class Attempts:
         self._env = env
         self._trace = trace
         self._left: list[Target] = list(trace.route.targets)
+        self._budget = Budget(env, trace)
         self._last: UpstreamFailure | None = None
         self._refused: Untranslatable | Unavailable | None = None
 
@@ -41,13 +39,12 @@ class Attempts:
         Raises Refused when none does; `run` raises UpstreamFailure for an attempt that may be followed by
         another one.
         """
-        while self._left:
-            target = self._left.pop(0)
+        while (target := self._budget.next_of(self._left)) is not None:
             found = await self._try(target, run)
             if found is not None:
                 return found
         if self._last is not None:
-            self._check_budget()
+            self._budget.check()
             raise refusals.all_failed(self._trace, self._last)
         raise self._refused or AssertionError("a route has at least one target")
 
@@ -65,7 +62,7 @@ class Attempts:
             if any(a.usage is not None for a in trace.attempts) and not await trace.admitted.again():
                 self._left.clear()
                 return None
-            call = self._call(prepared, spec)
+            call = self._call(prepared, spec, target)
             trace.begin(target, spec)
             try:
                 return await run(spec, call)
@@ -78,13 +75,13 @@ class Attempts:
                 return None
         return None
 
-    def _call(self, prepared: PreparedRequest, spec: ProviderSpec) -> UpstreamCall:
+    def _call(self, prepared: PreparedRequest, spec: ProviderSpec, target: Target) -> UpstreamCall:
         request, idle_ms = self._trace.call.request, self._trace.route.idle_timeout_ms
         forwarded = self._trace.call.forwarded if spec.dialect == request.dialect else {}
         return UpstreamCall(
             path=prepared.path,
             body=prepared.body,
-            deadline=self._deadline(),
+            deadline=self._budget.deadline(target, self._left),
             stream=request.stream,
             headers={**forwarded, **prepared.headers},
             idle_timeout=IDLE_WITHOUT_RULE_S if idle_ms is None else idle_ms / 1000,
@@ -106,39 +103,7 @@ class Attempts:
             self._left = list(larger_than(target, self._left, catalogue))
             if not self._left:
                 raise refusals.terminal(self._trace, spec.dialect, failure)
-        self._check_budget()
-
-    def _check_budget(self) -> None:
-        budget = self._budget_ms
-        if (
-            budget is not None
-            and time.monotonic() + TIMER_SLACK_S >= self._budget_end(budget)
-            and not self._may_run_on
-        ):
-            raise refusals.budget_exhausted(self._trace, budget)
-
-    def _deadline(self) -> float:
-        now = time.monotonic()
-        stream = self._trace.call.request.stream
-        own = now + (FIRST_CONTENT_WITHOUT_BUDGET_S if stream else WITHOUT_BUDGET_S)
-        timeout_ms = self._trace.route.attempt_timeout_ms
-        if timeout_ms is not None:
-            own = now + timeout_ms / 1000
-        budget = self._budget_ms
-        if budget is None or (self._may_run_on and not self._left):
-            return own
-        return min(own, self._budget_end(budget))
-
-    @property
-    def _budget_ms(self) -> int | None:
-        return self._trace.route.decision.latency_budget_ms
-
-    def _budget_end(self, budget_ms: int) -> float:
-        return self._trace.call.started + budget_ms / 1000
-
-    @property
-    def _may_run_on(self) -> bool:
-        return self._trace.route.best_effort
+        self._budget.check()
 
 
 def malformed(detail: str) -> UpstreamFailure:

@@ -13,6 +13,7 @@ from application.orchestration.dialects.model import ChatRequest
 from application.orchestration.upstream import ProviderSpec
 from application.ports import Appended, AppendRequest
 from domain.kernel.request_record import Attempt, TokenCounts
+from domain.orchestration.budget import Pace
 from domain.orchestration.catalogue import Catalogue, Target
 from domain.orchestration.policy import ActivePolicy
 from domain.orchestration.routing import Measures, Route
@@ -77,7 +78,13 @@ class Health(Protocol):
         """Return the route without them; without `probing` the request is not used to try one out."""
         ...
 
-    def observe(self, tenant: str, attempt: Attempt, retry_after_s: float | None = None) -> None: ...
+    def observe(
+        self, tenant: str, attempt: Attempt, retry_after_s: float | None = None, *, streamed: bool = True
+    ) -> None: ...
+
+    def pace(self, tenant: str, target: Target, *, streamed: bool) -> Pace | None:
+        """Return how long a target's answers take, of streams to their first content; None if not known."""
+        ...
 
 
 class Environment(msgspec.Struct, frozen=True, kw_only=True):

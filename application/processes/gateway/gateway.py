@@ -17,6 +17,7 @@ from application.ports import AppendRequest
 from application.processes.gateway.admission import Admission, NoQuotas
 from application.processes.gateway.assumed import assumed
 from application.processes.gateway.attempts import Attempts
+from application.processes.gateway.budget import Budget
 from application.processes.gateway.call import Environment, GatewayCall
 from application.processes.gateway.outcome import Refused, Streamed, Whole
 from application.processes.gateway.relay import Relay, open_relay
@@ -121,12 +122,14 @@ class Gateway:
         """Return the decision and what would be reserved; nobody is called and nothing is recorded."""
         catalogue = self._env.directory.catalogue(call.caller.tenant)
         quota = self._admission.preview(call, route, catalogue)
+        trace = Trace(self._env, call, route)
+        Budget(self._env, trace).foretell()
         body = {
             "request_id": call.request_id,
             "dry_run": True,
-            "decision": msgspec.to_builtins(route.decision),
+            "decision": msgspec.to_builtins(trace.route.decision),
         }
-        headers = {**JSON, **Trace(self._env, call, route).headers(), **quota}
+        headers = {**JSON, **trace.headers(), **quota}
         return Whole(200, msgspec.json.encode(body), headers)
 
     def _counted_here(self, call: GatewayCall, route: Route) -> Whole | None:

@@ -11,6 +11,7 @@ from application.processes.gateway.outcome import Refused
 from application.processes.gateway.trace import Trace
 
 BUDGET_EXHAUSTED = "latency_budget_exhausted"
+TOO_SLOW = "too_slow"
 _TIMEOUTS = {FailureKind.TIMEOUT_CONNECT, FailureKind.TIMEOUT_FIRST_BYTE, FailureKind.TIMEOUT_IDLE}
 
 
@@ -34,10 +35,12 @@ def all_failed(trace: Trace, failure: UpstreamFailure) -> Refused:
 def budget_exhausted(trace: Trace, budget_ms: int) -> Refused:
     """Return the 504 of a request whose latency budget is gone."""
     spent = ", ".join(f"{a.provider}/{a.model} {a.outcome} {a.duration_ms} ms" for a in trace.attempts)
+    left_out = [f"{name} ({why})" for name, why in trace.route.decision.skipped if why.startswith(TOO_SLOW)]
+    tail = f". Left out: {', '.join(left_out)}" if left_out else ""
     return Refused(
         504,
         BUDGET_EXHAUSTED,
-        f"The latency budget of {budget_ms} ms is used up. Attempts: {spent or 'none'}",
+        f"The latency budget of {budget_ms} ms is used up. Attempts: {spent or 'none'}{tail}",
         extra={"attempts": attempts_of(trace)},
     )
 

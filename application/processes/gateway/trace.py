@@ -14,6 +14,7 @@ from application.orchestration.upstream import ProviderSpec, UpstreamFailure
 from application.ports import AppendRequest, NewEvent
 from application.processes.gateway.admission import Admitted, Unlimited
 from application.processes.gateway.call import Environment, GatewayCall
+from application.processes.gateway.wording import attempt_text, header_safe, outcome_text
 from domain.kernel.aggregate import stream_id
 from domain.kernel.request_record import Attempt, Outcome, RequestRecorded, TokenCounts, UsageSource
 from domain.orchestration.catalogue import Target
@@ -46,6 +47,16 @@ class Trace:
     def pass_over(self, reason: str) -> None:
         """Note why a target was not called at all; the first reason stays."""
         self.passed_over = self.passed_over or reason
+
+    def skip(self, target: Target, reason: str) -> None:
+        """Note in the decision that a target is left out, and why."""
+        decision, name = self.route.decision, str(target)
+        told = msgspec.structs.replace(
+            decision,
+            targets=tuple(each for each in decision.targets if each != name),
+            skipped=(*decision.skipped, (name, reason)),
+        )
+        self.route = msgspec.structs.replace(self.route, decision=told)
 
     def content_arrived(self) -> None:
         """Note the first content of the present attempt."""
@@ -150,7 +161,7 @@ class Trace:
         if now is None or now == first:
             return None if now is None else self.route.avoided
         tried = self.attempts and (self.attempts[0].provider, self.attempts[0].model)
-        return _outcome_text(self.attempts[0]) if tried == (first.provider, first.model) else self.passed_over
+        return outcome_text(self.attempts[0]) if tried == (first.provider, first.model) else self.passed_over
 
     @property
     def present(self) -> Target | None:
@@ -166,9 +177,9 @@ class Trace:
         if decision.policy:
             headers["x-aios-policy"] = decision.policy
         if decision.rule:
-            headers["x-aios-rule"] = _header_safe(decision.rule)
+            headers["x-aios-rule"] = header_safe(decision.rule)
         target = self.present or self.route.targets[0]
-        headers["x-aios-provider"], headers["x-aios-model"] = target.provider, _header_safe(target.model)
+        headers["x-aios-provider"], headers["x-aios-model"] = target.provider, header_safe(target.model)
         headers["x-aios-attempts"] = ", ".join(self._attempt_texts())
         if reason := self.fallback_reason:
             headers["x-aios-fallback-reason"] = reason
@@ -185,13 +196,10 @@ class Trace:
             self.admitted.settle(new.event)
 
     def _attempt_texts(self) -> list[str]:
-        texts = [
-            f"{a.provider}/{_header_safe(a.model)};{_outcome_text(a)};{a.duration_ms}ms"
-            for a in self.attempts
-        ]
+        texts = [attempt_text(a.provider, a.model, outcome_text(a), a.duration_ms) for a in self.attempts]
         if self._target is not None:
             spent = round((time.monotonic() - self._started) * 1000)
-            texts.append(f"{self._target.provider}/{_header_safe(self._target.model)};ok;{spent}ms")
+            texts.append(attempt_text(self._target.provider, self._target.model, "ok", spent))
         return texts
 
     def _close(
@@ -230,7 +238,8 @@ class Trace:
         self.attempts.append(attempt)
         self._target = None
         self._env.observe(self.call.caller.tenant, attempt)
-        self._env.health.observe(self.call.caller.tenant, attempt, retry_after_s)
+        streamed = self.call.request.stream
+        self._env.health.observe(self.call.caller.tenant, attempt, retry_after_s, streamed=streamed)
 
     def _settled(
         self, usage: TokenUsage | None, estimated_output: int, *, complete: bool
@@ -273,10 +282,6 @@ def counts_of(usage: TokenUsage) -> TokenCounts:
     )
 
 
-def _outcome_text(attempt: Attempt) -> str:
-    return f"status_{attempt.status}" if attempt.outcome == "status" else attempt.outcome
-
-
 def _sum(parts: list[TokenCounts]) -> TokenCounts | None:
     if len(parts) < 2:
         return parts[0] if parts else None
@@ -292,9 +297,3 @@ def _sum(parts: list[TokenCounts]) -> TokenCounts | None:
 def _prompt_of(call: GatewayCall) -> str:
     body = call.request.body
     return msgspec.json.encode({name: body[name] for name in RECORDED_PROMPT if name in body}).decode()
-
-
-def _header_safe(text: str) -> str:
-    return (
-        text if text.isascii() and text.isprintable() else text.encode("ascii", "backslashreplace").decode()
-    )

@@ -23,6 +23,7 @@ EXPECTED = {
     ("GET", "/experiments"): {"admin", "operator", "auditor", "service"},
     ("POST", "/feedback"): {"admin", "operator", "service"},
     ("GET", "/providers"): {"admin", "operator", "auditor"},
+    ("POST", "/providers/{name}/test"): {"admin", "operator"},
     ("POST", "/providers"): {"admin", "operator"},
     ("DELETE", "/providers/{name}"): {"admin", "operator"},
     ("GET", "/model-health"): {"admin", "operator", "auditor", "service"},

@@ -100,9 +100,10 @@ async def test_all_targets_failed_tells_every_attempt() -> None:
 async def test_a_budget_that_is_gone_is_a_504_with_the_attempts() -> None:
     world = World(rules("one/a", "two/b", latency_budget_ms=60))
     world.upstream.script("hang", model="a")
+    world.upstream.script("hang", model="b")
     error = await refused(world, call())
     assert (error.status, error.code) == (504, "latency_budget_exhausted")
-    assert [a["model"] for a in error.extra["attempts"]] == ["a"]  # type: ignore[attr-defined]  # a list
+    assert [a["model"] for a in error.extra["attempts"]] == ["a", "b"]  # type: ignore[attr-defined]  # a list
     assert world.record.error_code == "latency_budget_exhausted"
 
 

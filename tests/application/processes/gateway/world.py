@@ -70,11 +70,12 @@ class World:
     context_windows: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.health = TargetHealth(lambda _tenant, provider: f"cred-{provider}", time.time)
         self.gateway = Gateway(
             Environment(
                 directory=self,
                 prices=LinearPrices(),
-                health=TargetHealth(lambda _tenant, provider: f"cred-{provider}", time.time),
+                health=self.health,
                 append=self._append,
                 subject_reference=lambda tenant, user: f"subject-of-{tenant}-{user}",
                 observe=lambda _tenant, attempt: self.observed.append(attempt),
