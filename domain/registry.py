@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
+from domain.memory.pseudonym_events import EVENTS as PSEUDONYMS
 from domain.orchestration.credential_events import EVENTS as CREDENTIALS
 from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
@@ -18,6 +19,16 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, CREDENTIALS, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
+    for classes in (
+        KERNEL,
+        TENANCY,
+        ORCHESTRATION,
+        CREDENTIALS,
+        MODEL_HEALTH,
+        FEEDBACK,
+        WORKFLOWS,
+        USAGE,
+        PSEUDONYMS,
+    ):
         registry.register(classes)
     return registry

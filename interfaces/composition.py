@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from application.binding import bind
 from application.bus import Bus
+from application.memory.pii_handlers import HANDLERS as PII
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
 from application.orchestration.ports import OrchestrationPorts
@@ -52,6 +53,7 @@ from infrastructure.operations.readiness import readiness_probes
 from infrastructure.operations.schema import migrate_all as migrate
 from infrastructure.operations.stopping import until_stopped
 from infrastructure.operations.up import run_up
+from infrastructure.pii import LivePii
 from infrastructure.providers.configured import configured_providers, local_model_name
 from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
@@ -150,6 +152,7 @@ class Api:
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
+        self.pii = LivePii(self.runtime, self.reading, self.reads.barrier, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
@@ -165,6 +168,7 @@ class Api:
             **bind(TENANCY, TenancyPorts(secrets)),
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
+            **bind(PII, self.pii.ports),
             **bind(USAGE, self.quotas.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
@@ -184,6 +188,7 @@ class Api:
             ),
             self.upstream,
             self.quotas.admission(self.routing.prices),
+            self.pii.scrubs,
         )
 
     def _app(self) -> Litestar:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from domain.kernel.errors import InvalidInput
@@ -76,3 +76,14 @@ def _number(number: float, key: str, detector: Detector, replacements: Replaceme
     written = str(int(number)) if number == number // 1 and abs(number) < 10**19 else str(number)
     clean = _text(written, key, detector, replacements)
     return number if clean == written else clean
+
+
+def map_texts(value: Any, change: Callable[[str], str]) -> Any:
+    """Return a copy of a JSON value with every string in it changed, keys included."""
+    if isinstance(value, str):
+        return change(value)
+    if isinstance(value, Mapping):
+        return {change(str(key)): map_texts(item, change) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [map_texts(item, change) for item in value]
+    return value

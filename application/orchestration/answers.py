@@ -7,7 +7,7 @@ from datetime import datetime
 import msgspec
 
 from domain.orchestration.events import ProviderRegistered
-from domain.orchestration.policy import OnBudgetExhausted, Rule, Strategy
+from domain.orchestration.policy import OnBudgetExhausted, PiiPolicy, Rule, Strategy
 from domain.orchestration.provider_spec import Dialect, ModelSpec
 
 
@@ -23,6 +23,7 @@ class PolicyAnswer(msgspec.Struct, frozen=True, kw_only=True):
     auto_fallback_enabled: bool
     record_content: bool
     on_budget_exhausted: OnBudgetExhausted
+    pii: PiiPolicy | None = None
     warnings: tuple[str, ...] = ()
 
 

@@ -8,7 +8,7 @@ from typing import Annotated
 from msgspec import UNSET, Meta, UnsetType
 
 from application.bus import Command
-from application.orchestration.inputs import ModelInput, RuleInput
+from application.orchestration.inputs import ModelInput, PiiInput, RuleInput
 from domain.kernel.names import DEFAULT_WORKSPACE, WORKSPACE_ID
 from domain.orchestration import provider_check as limits
 from domain.orchestration.policy import OnBudgetExhausted, Strategy
@@ -33,6 +33,7 @@ class SetModelPolicy(Command, frozen=True, kw_only=True, forbid_unknown_fields=T
     auto_fallback_enabled: bool = True
     record_content: bool = False
     on_budget_exhausted: OnBudgetExhausted = "error"
+    pii: PiiInput | None = None
 
 
 class RegisterProvider(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -9,7 +9,7 @@ from msgspec import Meta
 
 from domain.orchestration import policy_check as policy_limits
 from domain.orchestration import provider_check as provider_limits
-from domain.orchestration.policy import Arm, Experiment, Rule
+from domain.orchestration.policy import Arm, Experiment, PiiPolicy, Rule
 from domain.orchestration.provider_spec import ModelPrices, ModelSpec
 
 Name = Annotated[str, Meta(min_length=1, max_length=policy_limits.LONGEST_NAME)]
@@ -41,6 +41,13 @@ class ExperimentInput(Experiment, frozen=True, kw_only=True, forbid_unknown_fiel
     shadow: Name | None = None
 
 
+class PiiInput(PiiPolicy, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is done about personal data of these kinds in prompts and in answers.
+
+    `restore` puts the pseudonyms of a prompt back in the answer to it.
+    """
+
+
 class RuleInput(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where requests of one segment go, and what is tried when that fails."""
 
@@ -53,6 +60,7 @@ class RuleInput(Rule, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idle_timeout_ms: Milliseconds | None = None
     max_tokens: Tokens | None = None
     experiment: ExperimentInput | None = None
+    pii: PiiInput | None = None
 
 
 class PricesInput(ModelPrices, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -75,6 +75,19 @@ class Attempt(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     detail: str = ""
 
 
+class PiiReport(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What was done about personal data: how often each kind was found, never what.
+
+    `prompts` and `answers` are the policy's modes; `detector_version` tells by which rules was searched.
+    """
+
+    detector_version: int
+    prompts: str = "off"
+    answers: str = "off"
+    in_prompt: dict[str, int] = {}
+    in_answer: dict[str, int] = {}
+
+
 class RequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     """A gateway request ended, whatever its outcome; durable before the last byte of the answer leaves."""
 
@@ -104,6 +117,7 @@ class RequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     fallback_reason: str | None = None
     error_code: str | None = None
     finish_reason: str | None = None
+    pii: PiiReport | None = None
     subject: str | None = None
     user: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
     prompt: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None

@@ -11,8 +11,11 @@ from typing import Literal
 
 import msgspec
 
+from domain.kernel.pii import STANDARD_TYPES, PiiType
+
 CATCH_ALL = ("*", "default")
 
+PiiMode = Literal["off", "redact", "placeholder", "pseudonym", "block"]
 Strategy = Literal["order", "latency", "cost", "quality"]
 Unit = Literal["session", "user", "key"]
 Method = Literal["fixed", "thompson"]
@@ -45,12 +48,29 @@ class Experiment(msgspec.Struct, frozen=True, kw_only=True):
     shadow: str | None = None
 
 
+class PiiPolicy(msgspec.Struct, frozen=True, kw_only=True):
+    """What happens to personal data of some kinds in prompts (before a provider sees them) and in answers.
+
+    `restore` puts pseudonyms that a prompt got back to their originals in the answer to the same request.
+    """
+
+    prompts: PiiMode = "off"
+    answers: PiiMode = "off"
+    entities: tuple[PiiType, ...] = tuple(sorted(STANDARD_TYPES))
+    restore: bool = False
+
+    @property
+    def is_on(self) -> bool:
+        """Whether anything is searched at all."""
+        return (self.prompts, self.answers) != ("off", "off")
+
+
 class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """Where requests of one segment go; segment `*` or `default` takes what no other rule matches.
 
     `fallback` names models of the rule's provider, or `provider/model`. `latency_budget_ms` counts to the
     first content of a stream and to completion otherwise; `attempt_timeout_ms` bounds each attempt up
-    to there, `idle_timeout_ms` each silence of a stream after it.
+    to there, `idle_timeout_ms` each silence of a stream after it. `pii` takes the place of the policy's own.
     """
 
     segment: str
@@ -62,6 +82,7 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     idle_timeout_ms: int | None = None
     max_tokens: int | None = None
     experiment: Experiment | None = None
+    pii: PiiPolicy | None = None
 
 
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
@@ -69,7 +90,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     `fallback_strategy` orders a rule's fallbacks; its first target stays first. `record_content` allows
     prompt and answer text to be stored, sealed. `on_budget_exhausted` says what happens when the latency
-    budget is gone: an error, or letting the last attempt run on.
+    budget is gone: an error, or letting the last attempt run on. `pii` says what is done about personal data.
     """
 
     rules: tuple[Rule, ...] = ()
@@ -77,6 +98,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
     auto_fallback_enabled: bool = True
     record_content: bool = False
     on_budget_exhausted: OnBudgetExhausted = "error"
+    pii: PiiPolicy | None = None
 
 
 class ActivePolicy(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator
 
 from domain.kernel.errors import FieldError, InvalidInput
-from domain.orchestration.policy import CATCH_ALL, Arm, Experiment, Policy, Rule
+from domain.orchestration.policy import CATCH_ALL, Arm, Experiment, PiiPolicy, Policy, Rule
 
 LONGEST_NAME = 256
 LONGEST_BUDGET_MS = 3_600_000
@@ -41,6 +41,7 @@ def _policy_errors(policy: Policy) -> Errors:
             yield FieldError(f"{at}/segment", _duplicate(rule.segment, first_at[segment]))
         first_at.setdefault(segment, index)
     yield from _experiment_names(policy)
+    yield from _pii_errors(policy.pii, "/pii")
 
 
 def _duplicate(segment: str, first: int) -> str:
@@ -66,6 +67,17 @@ def _rule_errors(rule: Rule, at: str) -> Errors:
             yield FieldError(f"{at}/{field}", f"must be from 1 to {most}, not {value}; leave it off for none")
     if rule.experiment is not None:
         yield from _experiment_errors(rule.experiment, f"{at}/experiment")
+    yield from _pii_errors(rule.pii, f"{at}/pii")
+
+
+def _pii_errors(pii: PiiPolicy | None, at: str) -> Errors:
+    if pii is None:
+        return
+    if pii.is_on and not pii.entities:
+        yield FieldError(f"{at}/entities", "name at least one kind, or set prompts and answers to 'off'")
+    if pii.restore and pii.prompts != "pseudonym":
+        detail = "only pseudonyms can be put back; set prompts to 'pseudonym', or restore to false"
+        yield FieldError(f"{at}/restore", detail)
 
 
 def _experiment_errors(experiment: Experiment, at: str) -> Errors:

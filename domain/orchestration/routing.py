@@ -14,7 +14,7 @@ from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import Decision
 from domain.orchestration.assignment import assign
 from domain.orchestration.catalogue import Catalogue, Target
-from domain.orchestration.policy import ActivePolicy, Experiment, Policy, Rule, Strategy
+from domain.orchestration.policy import ActivePolicy, Experiment, PiiPolicy, Policy, Rule, Strategy
 from domain.orchestration.resolution import AUTO, fallbacks_of, requested_target, rule_for, target_of
 
 
@@ -63,6 +63,7 @@ class Route(msgspec.Struct, frozen=True, kw_only=True):
     max_tokens: int | None = None
     best_effort: bool = False
     record_content: bool = False
+    pii: PiiPolicy | None = None
     shadow: Target | None = None
     avoided: Literal["unhealthy", "throttled"] | None = None
 
@@ -119,8 +120,15 @@ def decide(
         max_tokens=rule.max_tokens if rule else None,
         best_effort=policy.on_budget_exhausted == "best_effort",
         record_content=policy.record_content,
+        pii=_pii(policy, rule),
         shadow=_shadow(choice, catalogue),
     )
+
+
+def _pii(policy: Policy, rule: Rule | None) -> PiiPolicy | None:
+    """Return what is done about personal data, None for nothing; a rule's own word counts."""
+    own = rule.pii if rule is not None and rule.pii is not None else policy.pii
+    return own if own is not None and own.is_on else None
 
 
 def _automatic(

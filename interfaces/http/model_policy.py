@@ -13,7 +13,7 @@ from application.orchestration.answers import PolicyAnswer
 from application.orchestration.commands import SetModelPolicy
 from domain.kernel.errors import Forbidden, InvalidInput, NotFound
 from domain.kernel.names import DEFAULT_WORKSPACE, WORKSPACE_ID
-from domain.orchestration.policy import ActivePolicy, OnBudgetExhausted, Rule, Strategy
+from domain.orchestration.policy import ActivePolicy, OnBudgetExhausted, PiiPolicy, Rule, Strategy
 from interfaces.http.pages import Page, cursor_of, place_of
 from interfaces.http.parameters import Cursor, Instant, Limit, instant
 from interfaces.http.request import ApiRequest
@@ -51,6 +51,7 @@ class PolicyView(msgspec.Struct, frozen=True, kw_only=True):
     auto_fallback_enabled: bool
     record_content: bool
     on_budget_exhausted: OnBudgetExhausted
+    pii: PiiPolicy | None
 
     @classmethod
     def of(cls, active: ActivePolicy) -> PolicyView:

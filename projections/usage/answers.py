@@ -8,7 +8,7 @@ from typing import Literal
 import msgspec
 from msgspec import UNSET, UnsetType
 
-from domain.kernel.request_record import Decision, Outcome, UsageSource
+from domain.kernel.request_record import Decision, Outcome, PiiReport, UsageSource
 
 By = Literal["model", "provider", "workspace", "segment", "key", "user"]
 Interval = Literal["hour", "day", "week", "month"]
@@ -148,7 +148,7 @@ class RequestRecord(UsageEvent, frozen=True, kw_only=True):
 
     `usage` holds the token counts as one object, None when there were none. `metered` is False for what is
     not usage: refused requests and token counts. Stored text stays sealed in the log; `text_stored` tells
-    that there is some.
+    that there is some. `pii` tells how often each kind of personal data was found, when the policy asks.
     """
 
     recorded_at: datetime
@@ -157,6 +157,7 @@ class RequestRecord(UsageEvent, frozen=True, kw_only=True):
     decision: Decision
     attempts: list[AttemptRecord]
     text_stored: bool
+    pii: PiiReport | None
 
 
 class RequestPage(msgspec.Struct, frozen=True):

@@ -74,16 +74,24 @@ def _row(envelope: Envelope[RequestRecorded]) -> Mapping[str, Any]:
         "first_content_ms": event.first_content_ms,
         "latency_bin": bin_of(event.duration_ms),
         "usage_source": event.usage_source,
-        "input_tokens": usage.input,
-        "cached_tokens": usage.cached_input,
-        "cache_write_tokens": usage.cache_write,
-        "output_tokens": usage.output,
-        "reasoning_tokens": usage.reasoning,
+        **_tokens(usage),
         "cost_micros": event.cost_micros,
         "unpriced": event.unpriced,
         "text_stored": event.prompt is not None or event.answer is not None,
         "decision": event.decision,
         "attempts": event.attempts,
+        "pii": event.pii,
+    }
+
+
+def _tokens(usage: TokenCounts) -> dict[str, int | None]:
+    """Return counts by the names of their columns."""
+    return {
+        "input_tokens": usage.input,
+        "cached_tokens": usage.cached_input,
+        "cache_write_tokens": usage.cache_write,
+        "output_tokens": usage.output,
+        "reasoning_tokens": usage.reasoning,
     }
 
 
@@ -126,7 +134,7 @@ HANDLERS: Mapping[type[Event], Handler] = {RequestRecorded: request_recorded}
 
 USAGE = Projection(
     name="usage",
-    version=1,
+    version=2,
     tables=(usage_requests, usage_users, usage_rollups, usage_latency),
     handlers=HANDLERS,
 )

@@ -18,7 +18,7 @@ from sqlalchemy import Select, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.kernel.errors import InvalidInput
-from domain.kernel.request_record import Attempt, Decision, TokenCounts
+from domain.kernel.request_record import Attempt, Decision, PiiReport, TokenCounts
 from domain.kernel.values import usd_text
 from projections.checkpoints import as_of
 from projections.usage.answers import (
@@ -59,7 +59,7 @@ class RequestFilters(msgspec.Struct, frozen=True, kw_only=True):
 
 async def request_record(conn: AsyncConnection, request_id: str) -> RequestRecord | None:
     """Return the full record of a request of the tenant, None when there is none."""
-    query = _with_user(_r.recorded_at, _r.text_stored, _r.decision, _r.attempts)
+    query = _with_user(_r.recorded_at, _r.text_stored, _r.decision, _r.attempts, _r.pii)
     newest = query.where(_r.request_id == request_id).order_by(_r.position.desc()).limit(1)
     row = (await conn.execute(newest)).mappings().first()
     if row is None:
@@ -69,7 +69,11 @@ async def request_record(conn: AsyncConnection, request_id: str) -> RequestRecor
     counts = {name: fields[name] for name in Tokens.__struct_fields__}
     versions = [attempt.price_version for attempt in attempts if attempt.price_version]
     return RequestRecord(
-        **fields | {"decision": msgspec.convert(fields["decision"], Decision)},
+        **fields
+        | {
+            "decision": msgspec.convert(fields["decision"], Decision),
+            "pii": msgspec.convert(fields["pii"], PiiReport | None),
+        },
         attempts=[_attempt(attempt) for attempt in attempts],
         usage=Tokens(**counts) if any(count is not None for count in counts.values()) else None,
         price_version=versions[-1] if versions else None,

@@ -53,6 +53,7 @@ usage_requests = Table(
     Column("text_stored", Boolean, nullable=False),
     Column("decision", JSONB, nullable=False),
     Column("attempts", JSONB, nullable=False),
+    Column("pii", JSONB),
     Index("usage_requests_id", "tenant", "request_id"),
     Index("usage_requests_time", "tenant", "started_at", "position"),
 )

@@ -38,6 +38,8 @@ def _value(random: Random, info: inspect.Type) -> Any:
             return _value(random, random.choice(info.types))
         case inspect.LiteralType():
             return random.choice(list(info.values))
+        case inspect.EnumType():
+            return random.choice(list(info.cls))
         case inspect.StrType():
             return random.choice(TEXTS)
         case inspect.BoolType():

@@ -8,25 +8,27 @@ from collections.abc import AsyncGenerator, Coroutine
 from functools import partial
 from typing import Any
 
-import msgspec
-
 from application.orchestration.dialects.errors import INTERRUPTED, stream_error
-from application.orchestration.dialects.measure import estimate_tokens
 from application.orchestration.upstream import Upstream, UpstreamFailure
 from application.ports import AppendRequest
+from application.processes.gateway import here
 from application.processes.gateway.admission import Admission, NoQuotas
 from application.processes.gateway.assumed import assumed
 from application.processes.gateway.attempts import Attempts
-from application.processes.gateway.budget import Budget
 from application.processes.gateway.call import Environment, GatewayCall
+from application.processes.gateway.here import JSON
 from application.processes.gateway.outcome import Refused, Streamed, Whole
+from application.processes.gateway.pii.guard import FAILED as SCRUBBING_FAILED
+from application.processes.gateway.pii.guard import Scrubs
+from application.processes.gateway.pii.relay import GuardedRelay
 from application.processes.gateway.relay import Relay, open_relay
 from application.processes.gateway.trace import Trace
 from application.processes.gateway.whole import WholeAnswer, read_whole
 from domain.kernel.errors import NotFound, Unavailable
+from domain.orchestration.policy import PiiPolicy
 from domain.orchestration.routing import Route, RouteRequest, decide
 
-JSON = {"content-type": "application/json"}
+AnyRelay = Relay | GuardedRelay
 EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
 SETTLE_AGAIN_S = 1.0
 SETTLE_AT_EXIT_S = 10.0
@@ -35,10 +37,17 @@ SETTLE_AT_EXIT_S = 10.0
 class Gateway:
     """Serves requests; tasks that must outlive their client belong to the gateway, not to the request."""
 
-    def __init__(self, env: Environment, upstream: Upstream, admission: Admission | None = None) -> None:
+    def __init__(
+        self,
+        env: Environment,
+        upstream: Upstream,
+        admission: Admission | None = None,
+        scrubs: Scrubs | None = None,
+    ) -> None:
         self._env = env
         self._upstream = upstream
         self._admission = admission or NoQuotas()
+        self._scrubs = scrubs
         self._settling: set[asyncio.Task[None]] = set()
 
     async def serve(self, call: GatewayCall) -> Whole | Streamed:
@@ -50,11 +59,13 @@ class Gateway:
         self._env.ready()
         route = self._route(call)
         if call.dry_run:
-            return self._dry_run(call, route)
-        if counted := self._counted_here(call, route):
+            return here.dry_run(self._env, self._admission, call, route)
+        if counted := here.counted(self._env, call, route):
             return counted
         trace = Trace(self._env, call, route)
         try:
+            if route.pii is not None:
+                await self._scrub(trace, route.pii)
             await self._admit(trace)
             if call.request.stream:
                 return await self._stream(trace)
@@ -109,6 +120,12 @@ class Gateway:
             raise Refused(503, "no_target_available", error.message) from None
         return self._env.health.filter(tenant, route, probing=not call.dry_run)
 
+    async def _scrub(self, trace: Trace, policy: PiiPolicy) -> None:
+        """Let nothing but the scrubbed request go on. Raises Refused when that cannot be had."""
+        if self._scrubs is None:
+            raise Refused(503, SCRUBBING_FAILED, "This process cannot search for personal data.")
+        await self._scrubs.scrub(trace, policy)
+
     async def _admit(self, trace: Trace) -> None:
         """Have the request admitted. Raises Refused when a quota, or not knowing one, forbids it."""
         catalogue = self._env.directory.catalogue(trace.call.caller.tenant)
@@ -118,37 +135,13 @@ class Gateway:
             raise Refused(503, "metering_unavailable", error.message, headers={"retry-after": "1"}) from None
         trace.admitted.dispatched(partial(assumed, trace))
 
-    def _dry_run(self, call: GatewayCall, route: Route) -> Whole:
-        """Return the decision and what would be reserved; nobody is called and nothing is recorded."""
-        catalogue = self._env.directory.catalogue(call.caller.tenant)
-        quota = self._admission.preview(call, route, catalogue)
-        trace = Trace(self._env, call, route)
-        Budget(self._env, trace).foretell()
-        body = {
-            "request_id": call.request_id,
-            "dry_run": True,
-            "decision": msgspec.to_builtins(trace.route.decision),
-        }
-        headers = {**JSON, **trace.headers(), **quota}
-        return Whole(200, msgspec.json.encode(body), headers)
-
-    def _counted_here(self, call: GatewayCall, route: Route) -> Whole | None:
-        """Return an estimated token count where the provider's dialect has no such call; None otherwise."""
-        if call.request.operation != "count_tokens":
-            return None
-        if self._env.directory.provider(call.caller.tenant, route.targets[0].provider).dialect != "openai":
-            return None
-        body = {"input_tokens": estimate_tokens(call.request.body)}
-        told = {"x-aios-usage-source": "estimated"}
-        return Whole(
-            200, msgspec.json.encode(body), {**JSON, **Trace(self._env, call, route).headers(), **told}
-        )
-
     async def _whole(self, trace: Trace) -> Whole:
         answer: WholeAnswer = await Attempts(self._env, trace).run(
             lambda spec, call: read_whole(self._upstream, trace, spec, call)
         )
         trace.succeeded(answer.usage, answer.estimated_output, answer.status)
+        if trace.guard is not None:
+            answer = trace.guard.whole(answer)
         event = trace.event(
             "succeeded", answer.status, finish_reason=answer.finish_reason, answer=answer.text
         )
@@ -161,11 +154,11 @@ class Gateway:
             lambda spec, call: open_relay(self._upstream, trace, spec, call)
         )
         headers = {**EVENTS, **trace.headers()}
-        chunks = self._relayed(trace, relay)
+        chunks = self._relayed(trace, trace.guard.streamed(relay) if trace.guard is not None else relay)
         await anext(chunks)  # begun, so that closing it settles the request, also before its first chunk
         return Streamed(chunks, headers)
 
-    async def _relayed(self, trace: Trace, relay: Relay) -> AsyncGenerator[bytes, None]:
+    async def _relayed(self, trace: Trace, relay: AnyRelay) -> AsyncGenerator[bytes, None]:
         """Yield nothing, then the client's bytes; the record is durable before the closing message leaves."""
         settled = False
         try:
@@ -178,11 +171,13 @@ class Gateway:
         finally:
             if not settled:
                 self._later(self._client_gone(trace, relay))
-            elif relay.failure is None:
+            elif relay.failure is None and relay.refused is None:
                 self._later(relay.read_out())
 
-    async def _closing(self, trace: Trace, relay: Relay) -> bytes:
+    async def _closing(self, trace: Trace, relay: AnyRelay) -> bytes:
         """Record the request, and return the message that ends its stream: the provider's, or an error."""
+        if relay.refused is not None:
+            return await self._withheld(trace, relay, relay.refused)
         scanner, request = relay.scanner, trace.call.request
         if (failure := relay.failure) is not None:
             await relay.aclose()
@@ -211,7 +206,22 @@ class Gateway:
             status=refused.status,
         )
 
-    async def _client_gone(self, trace: Trace, relay: Relay) -> None:
+    async def _withheld(self, trace: Trace, relay: AnyRelay, refused: Refused) -> bytes:
+        """Record a stream whose rest may not leave, and return the error that ends it."""
+        await relay.aclose()
+        scanner = relay.scanner
+        trace.broken_off("cancelled", scanner.usage, scanner.estimated_output_tokens, refused.code)
+        await self._record(trace, trace.event("failed", refused.status, error_code=refused.code))
+        return stream_error(
+            trace.call.request.dialect,
+            message=refused.message,
+            request_id=trace.call.request_id,
+            code=refused.code,
+            status=refused.status,
+            usage=scanner.usage,
+        )
+
+    async def _client_gone(self, trace: Trace, relay: AnyRelay) -> None:
         if relay.drain_s > 0:
             with contextlib.suppress(TimeoutError, UpstreamFailure):
                 await asyncio.wait_for(relay.drain(), relay.drain_s)

@@ -25,6 +25,7 @@ from application.orchestration.upstream import (
     UpstreamFailure,
 )
 from application.processes.gateway.attempts import malformed
+from application.processes.gateway.outcome import Refused
 from application.processes.gateway.trace import Trace
 
 _OVERLOADED = 529
@@ -54,6 +55,7 @@ class Relay:
         self._closing: bytes | None = None
         self._own_closing = b"data: [DONE]\n\n" if spec.dialect == "openai" else b""
         self.failure: UpstreamFailure | None = None
+        self.refused: Refused | None = None
 
     async def commit(self) -> None:
         """Read up to the first content. Raises UpstreamFailure when the stream ends or fails before it."""

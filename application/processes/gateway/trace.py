@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
@@ -12,6 +12,7 @@ from application.orchestration.dialects.measure import estimate_tokens
 from application.orchestration.dialects.model import TokenUsage
 from application.orchestration.upstream import ProviderSpec, UpstreamFailure
 from application.ports import AppendRequest, NewEvent
+from application.processes.gateway import recorded
 from application.processes.gateway.admission import Admitted, Unlimited
 from application.processes.gateway.call import Environment, GatewayCall
 from application.processes.gateway.wording import attempt_text, header_safe, outcome_text
@@ -20,7 +21,8 @@ from domain.kernel.request_record import Attempt, Outcome, RequestRecorded, Toke
 from domain.orchestration.catalogue import Target
 from domain.orchestration.routing import Route
 
-RECORDED_PROMPT = ("messages", "system", "input")
+if TYPE_CHECKING:  # the guard is made of what a trace is a part of
+    from application.processes.gateway.pii.guard import Guard
 
 
 class Trace:
@@ -38,6 +40,7 @@ class Trace:
         self.reported: TokenUsage | None = None  # what a stream told before it broke without content
         self.passed_over: str | None = None
         self.admitted: Admitted = Unlimited(None)
+        self.guard: Guard | None = None
 
     def begin(self, target: Target, spec: ProviderSpec) -> None:
         """Note that an attempt starts now."""
@@ -106,7 +109,8 @@ class Trace:
             fallback_reason=self.fallback_reason,
             error_code=error_code,
             finish_reason=finish_reason,
-            answer=answer if self.route.record_content else None,
+            pii=self.guard.report() if self.guard is not None else None,
+            answer=recorded.answer(answer, self.route, self.guard),
             **self._asked(),
             **self._used(),
         )
@@ -114,7 +118,7 @@ class Trace:
         return AppendRequest(
             tenant=call.caller.tenant,
             command_id=call.request_id,
-            events=(NewEvent(stream, record),),
+            events=(NewEvent(stream, record), *(self.guard.sealed(call.started_at) if self.guard else ())),
             correlation=call.request_id,
             actor=call.caller.actor,
         )
@@ -135,7 +139,7 @@ class Trace:
             "started_at": call.started_at,
             "subject": subject,
             "user": call.user,
-            "prompt": _prompt_of(call) if self.route.record_content else None,
+            "prompt": recorded.prompt(call, self.route, self.guard),
         }
 
     def _used(self) -> dict[str, Any]:
@@ -173,7 +177,7 @@ class Trace:
     def headers(self, *, cost: bool = False) -> dict[str, str]:
         """Return the answer's `x-aios-*` headers as known at this moment."""
         decision = self.route.decision
-        headers = dict(self.admitted.headers())
+        headers = {**self.admitted.headers(), **(self.guard.headers() if self.guard else {})}
         if decision.policy:
             headers["x-aios-policy"] = decision.policy
         if decision.rule:
@@ -191,7 +195,7 @@ class Trace:
 
     def settled(self, stored: AppendRequest) -> None:
         """Tell the quota what the stored record says was used."""
-        (new,) = stored.events
+        new = stored.events[0]
         if isinstance(new.event, RequestRecorded):
             self.admitted.settle(new.event)
 
@@ -292,8 +296,3 @@ def _sum(parts: list[TokenCounts]) -> TokenCounts | None:
 
     sums: Mapping[str, int | None] = {field: total(field) for field in TokenCounts.__struct_fields__}
     return TokenCounts(**sums)
-
-
-def _prompt_of(call: GatewayCall) -> str:
-    body = call.request.body
-    return msgspec.json.encode({name: body[name] for name in RECORDED_PROMPT if name in body}).decode()

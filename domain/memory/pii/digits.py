@@ -192,6 +192,8 @@ def _glued_left(text: str, start: int) -> bool:
     if start == 0:
         return False
     joint = text[start - 1]
+    if joint in "nrt" and start > 1 and text[start - 2] == "\\":
+        return False
     if joint in "@%&^_" or (joint == ":" and _CLOCK.match(text, start - 2) is not None):
         return True
     if joint in "-./" and start > 1:

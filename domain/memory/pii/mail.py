@@ -12,6 +12,7 @@ from domain.memory.pii.labels import label_before
 
 _Rule = Callable[[str, re.Match[str], int, int], tuple[int, int] | None]
 _LONGEST_LOCAL: Final = 64
+_ESCAPED: Final = frozenset("nrt")
 _LONGEST_DOMAIN: Final = 254
 _EUROPEAN: Final = "\u00c0-\u024f\u0370-\u03ff\u0400-\u052f\u1e00-\u1eff"
 _AT: Final = re.compile(r"@|%40|&#(?:64|x40);")
@@ -95,7 +96,10 @@ def _local_start(text: str, end: int, floor: int) -> int | None:
     if local is None:
         return None
     kept = local[0].rstrip(".'-" + FILLER)
-    return end - len(kept) if kept.strip("._+'-") else None
+    begin = end - len(kept)
+    if kept[-1:] in _ESCAPED and text[max(0, begin - 1) : begin] == "\\":
+        kept, begin = kept[:-1], begin + 1
+    return begin if kept.strip("._+'-") else None
 
 
 def _belongs_to_a_machine(text: str, begin: int, at: int, domain: re.Match[str]) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Final
+from typing import Final, Protocol
 
 import msgspec
 
@@ -30,6 +30,14 @@ class Scrubbed(msgspec.Struct, frozen=True):
     pseudonyms: dict[str, str]
 
 
+class Replaces(Protocol):
+    """Writes what takes the place of spans."""
+
+    def replace(self, text: str, spans: Sequence[Span]) -> str:
+        """Return the text with each span replaced; spans are sorted and do not overlap."""
+        ...
+
+
 class Replacements:
     """Writes replacements, and keeps count of them."""
 
@@ -49,11 +57,12 @@ class Replacements:
         parts: list[str] = []
         at = 0
         for span in spans:
-            parts += (text[at : span.start], self._replacement(span.type, text[span.start : span.end]))
+            parts += (text[at : span.start], self.written(span.type, text[span.start : span.end]))
             at = span.end
         return "".join((*parts, text[at:]))
 
-    def _replacement(self, kind: PiiType, value: str) -> str:
+    def written(self, kind: PiiType, value: str) -> str:
+        """Return what stands in a value's place, and count it."""
         self.counts[kind] = self.counts.get(kind, 0) + 1
         if self._mode is ScrubMode.REDACT:
             return REDACTED
@@ -88,6 +97,11 @@ class Scrubber:
         replacements = self.replacements()
         clean = replacements.replace(text, self.detector.detect(text))
         return Scrubbed(clean, replacements.counts, replacements.pseudonyms)
+
+
+def tokens_in(text: str) -> list[str]:
+    """Return the different pseudonyms in a text, in order."""
+    return list(dict.fromkeys(_TOKEN.findall(text)))
 
 
 def restore(text: str, pseudonyms: Mapping[str, str]) -> str:

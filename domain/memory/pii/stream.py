@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.memory.pii.detector import worth_a_look
+from domain.memory.pii.detector import Detector, worth_a_look
 from domain.memory.pii.folding import fold
-from domain.memory.pii.scrubbing import Scrubbed, Scrubber
+from domain.memory.pii.scrubbing import Replaces
 from domain.memory.pii.segments import LEFT, LOOKAHEAD, RIGHT, SEGMENT, last_cut, segment_end
 from domain.memory.pii.spans import PiiDetectionFailed, Span
 
@@ -18,9 +18,9 @@ _CONTEXT: Final = LEFT + 32
 class StreamScrubber:
     """Holds back the tail of a stream as long as personal data may be open in it."""
 
-    def __init__(self, scrubber: Scrubber) -> None:
-        self._detector = scrubber.detector
-        self._replacements = scrubber.replacements()
+    def __init__(self, detector: Detector, replacements: Replaces) -> None:
+        self._detector = detector
+        self._replacements = replacements
         self._raw = ""
         self._folded = ""
         self._segment = 0
@@ -53,10 +53,6 @@ class StreamScrubber:
         self._raw = self._folded = ""
         self._segment = self._done = self._seen = self._near = 0
         return "".join(out)
-
-    def account(self) -> Scrubbed:
-        """Return counts and pseudonyms so far, with no text."""
-        return Scrubbed("", dict(self._replacements.counts), dict(self._replacements.pseudonyms))
 
     def _append(self, text: str) -> None:
         if self._failed:

@@ -107,7 +107,8 @@ def test_a_hopeless_policy_names_twenty_fields_and_counts_the_rest():
 
 def test_the_first_version_is_one_change_a_field():
     changes = diff(None, PLAIN)
-    assert [change.path for change in changes] == [f"/{name}" for name in PLAIN.__struct_fields__]
+    given = [name for name in PLAIN.__struct_fields__ if getattr(PLAIN, name) is not None]
+    assert [change.path for change in changes] == [f"/{name}" for name in given]
     assert all(change.old is None for change in changes)
 
 

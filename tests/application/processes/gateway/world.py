@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import hmac
 import json
 import time
 from collections.abc import Callable
@@ -11,6 +13,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from application.bus import Caller
+from application.memory.pii import PiiScrubbing, PseudonymOwner
+from application.memory.pii_phone_plans import LibraryPhonePlans
 from application.orchestration.dialects.requests import (
     parse_chat,
     parse_count_tokens,
@@ -23,8 +27,11 @@ from application.ports import Appended, AppendRequest
 from application.processes.gateway.call import Environment, GatewayCall, Priced
 from application.processes.gateway.gateway import Gateway
 from application.processes.gateway.outcome import Refused, Streamed, Whole
+from application.processes.gateway.pii.guard import Scrubs
 from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import Attempt, RequestRecorded, TokenCounts
+from domain.memory.pii.phones import PhonePlans
+from domain.memory.pii.scrubbing import KeyedFunction
 from domain.orchestration.catalogue import Catalogue, Offer, Target
 from domain.orchestration.policy import ActivePolicy, Policy, Rule
 from domain.orchestration.provider_spec import ModelSpec
@@ -55,6 +62,18 @@ class LinearPrices:
         return Priced((usage.input or 0) + 2 * (usage.output or 0), "book-1")
 
 
+def subject_of(tenant: str, user: str) -> str:
+    """Return the reference of a person."""
+    return f"subject-of-{tenant}-{user}"
+
+
+class OneKey:
+    """Gives every owner of pseudonyms the same key."""
+
+    async def keyed(self, owner: PseudonymOwner) -> KeyedFunction:
+        return lambda data: hmac.digest(b"k" * 32, data, hashlib.sha256)
+
+
 @dataclass
 class World:
     """Providers `one`, `two` (OpenAI dialect) and `claude` (Anthropic dialect), and a gateway over them."""
@@ -68,6 +87,7 @@ class World:
     removed: set[str] = field(default_factory=set)
     temperature: float | None = None
     context_windows: dict[str, int] = field(default_factory=dict)
+    plans: PhonePlans = field(default_factory=LibraryPhonePlans)
 
     def __post_init__(self) -> None:
         self.health = TargetHealth(lambda _tenant, provider: f"cred-{provider}", time.time)
@@ -77,13 +97,14 @@ class World:
                 prices=LinearPrices(),
                 health=self.health,
                 append=self._append,
-                subject_reference=lambda tenant, user: f"subject-of-{tenant}-{user}",
+                subject_reference=subject_of,
                 observe=lambda _tenant, attempt: self.observed.append(attempt),
                 ready=lambda: None,
                 default_target=Target("one", "default"),
                 default_temperature=self.temperature,
             ),
             self.upstream,
+            scrubs=Scrubs(PiiScrubbing(self.plans, OneKey()), subject_of),
         )
 
     def policy(self, tenant: str, workspace: str) -> ActivePolicy | None:
@@ -119,7 +140,8 @@ class World:
 
     @property
     def records(self) -> list[RequestRecorded]:
-        return [envelope.event for envelope in self.log.envelopes]
+        events = [envelope.event for envelope in self.log.envelopes]
+        return [event for event in events if isinstance(event, RequestRecorded)]
 
     @property
     def record(self) -> RequestRecorded:

@@ -11,6 +11,7 @@ from application.memory.pii_phone_plans import LibraryPhonePlans
 from domain.kernel.pii import ScrubMode
 from domain.memory.pii.detector import Detector
 from domain.memory.pii.scrubbing import Scrubber
+from tests.domain.memory.pii import hard_cases
 from tests.domain.memory.pii.cases import FOUND, NOTHING
 
 DETECTOR = Detector(LibraryPhonePlans())
@@ -33,7 +34,8 @@ WORDS = (
     "@",
     "x",
 )
-PIECES = (*(text for text, _ in FOUND), *NOTHING, *WORDS)
+SPOKEN = ("four ", "one one", " double ", ", nine ", "underscore ", "oh", " ten ", "six. ")
+PIECES = (*(text for text, _ in (*FOUND, *hard_cases.FOUND)), *NOTHING, *hard_cases.NOTHING, *WORDS, *SPOKEN)
 
 mixed_texts = st.lists(st.sampled_from(PIECES), max_size=60).map("".join) | st.lists(
     st.sampled_from(PIECES), max_size=60

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 FOUND: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
+    (r'{"a":"x\nann@example.org\n415-555-2671"}', (("EMAIL", "ann@example.org"), ("PHONE", "415-555-2671"))),
     ("SSN: 078-05-1120", (("SSN", "078-05-1120"),)),
     ("4242424242424242 is the test card", (("CREDIT_CARD", "4242424242424242"),)),
     ("3056 930902 5904", (("CREDIT_CARD", "3056 930902 5904"),)),

@@ -17,9 +17,14 @@ from tests.domain.memory.pii.test_detector import BrokenPlans
 chunk_sizes = st.lists(st.sampled_from((1, 2, 3, 7, 20, 100, 3000)), min_size=1, max_size=20)
 
 
+def streaming(scrubber: Scrubber) -> StreamScrubber:
+    """Begin a stream that scrubs as the scrubber does."""
+    return StreamScrubber(scrubber.detector, scrubber.replacements())
+
+
 def scrub_in_pieces(text: str, sizes: list[int]) -> str:
     """Scrub a text in chunks of these sizes, taken in turn."""
-    stream = StreamScrubber(scrubber())
+    stream = streaming(scrubber())
     out = []
     at = turn = 0
     while at < len(text):
@@ -42,7 +47,7 @@ def test_long_dense_texts_are_cut_alike(text, sizes):
 
 
 def test_a_number_that_comes_digit_by_digit_is_held_back_until_it_is_told():
-    stream = StreamScrubber(scrubber())
+    stream = streaming(scrubber())
 
     early = "".join(stream.feed(character) for character in "My card is 4111 1111 1111 11")
     late = stream.feed("11, thank you very much for your kind help indeed") + stream.flush()
@@ -52,7 +57,7 @@ def test_a_number_that_comes_digit_by_digit_is_held_back_until_it_is_told():
 
 
 def test_prose_flows_with_the_last_words_held_back():
-    stream = StreamScrubber(scrubber())
+    stream = streaming(scrubber())
 
     given_out = stream.feed("There is nothing personal in these many words about the weather")
 
@@ -60,7 +65,7 @@ def test_prose_flows_with_the_last_words_held_back():
 
 
 def test_the_hold_back_is_bounded():
-    stream = StreamScrubber(scrubber())
+    stream = streaming(scrubber())
     given_out = 0
 
     for fed in range(1, 3 * LONGEST_HOLD):
@@ -69,19 +74,20 @@ def test_the_hold_back_is_bounded():
 
 
 def test_the_account_covers_the_whole_stream():
-    stream = StreamScrubber(scrubber(ScrubMode.PSEUDONYM))
+    whole = scrubber(ScrubMode.PSEUDONYM)
+    account = whole.replacements()
+    stream = StreamScrubber(whole.detector, account)
     text = "ann@example.org wrote to bob@example.org, then to ann@example.org again"
 
     out = "".join(stream.feed(text[at : at + 5]) for at in range(0, len(text), 5)) + stream.flush()
 
-    account = stream.account()
     assert account.counts == {PiiType.EMAIL: 3}
     assert sorted(account.pseudonyms.values()) == ["ann@example.org", "bob@example.org"]
     assert all(token in out for token in account.pseudonyms)
 
 
 def test_after_a_failure_the_stream_gives_out_nothing_more():
-    stream = StreamScrubber(Scrubber(Detector(BrokenPlans()), ScrubMode.REDACT))
+    stream = streaming(Scrubber(Detector(BrokenPlans()), ScrubMode.REDACT))
 
     with pytest.raises(PiiDetectionFailed):
         stream.feed("ring +49 30 901820 tomorrow morning, or write a letter to the office in town")

@@ -1,0 +1,1 @@
+"""Scrubs prompts and answers of the gateway, when a workspace's policy says so."""
