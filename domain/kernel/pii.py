@@ -19,6 +19,7 @@ class PiiType(StrEnum):
     IBAN = "IBAN"
     IP_ADDRESS = "IP_ADDRESS"
     ITIN = "ITIN"
+    PERSON = "PERSON"
 
 
 class ScrubMode(StrEnum):
@@ -31,3 +32,5 @@ class ScrubMode(StrEnum):
 
 STANDARD_TYPES: Final = frozenset({PiiType.EMAIL, PiiType.PHONE, PiiType.SSN, PiiType.CREDIT_CARD})
 ALL_TYPES: Final = frozenset(PiiType)
+CERTAIN_TYPES: Final = ALL_TYPES - {PiiType.PERSON}
+"""Kinds that have a form of their own; a person's name is only found where the text announces it."""

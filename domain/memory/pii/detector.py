@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from typing import Final
 
-from domain.kernel.pii import ALL_TYPES, STANDARD_TYPES, PiiType
+from domain.kernel.pii import CERTAIN_TYPES, STANDARD_TYPES, PiiType
 from domain.memory.pii import cards, social_security
 from domain.memory.pii.digits import Number, Stretch, numbers_from, spelled_out, stretches
 from domain.memory.pii.folding import fold
@@ -14,6 +14,7 @@ from domain.memory.pii.iban import account_numbers
 from domain.memory.pii.internet import internet_addresses
 from domain.memory.pii.labels import label_before
 from domain.memory.pii.mail import mail_addresses
+from domain.memory.pii.persons import persons
 from domain.memory.pii.phones import PhonePlans, PhoneRules
 from domain.memory.pii.segments import crosses_cut, segments
 from domain.memory.pii.spans import PiiDetectionFailed, Span, without_overlaps
@@ -27,27 +28,31 @@ _FINDERS: Final[tuple[tuple[PiiType, _Finder], ...]] = (
     (PiiType.EMAIL, mail_addresses),
     (PiiType.IBAN, account_numbers),
     (PiiType.IP_ADDRESS, internet_addresses),
+    (PiiType.PERSON, persons),
 )
-
-
-def worth_a_look(text: str, start: int, end: int) -> bool:
-    """Tell whether the stretch holds any character that personal data cannot do without."""
-    return _WORTH_A_LOOK.search(text, start, end) is not None or speaks_numbers(text, start, end)
 
 
 class Detector:
     """Finds the kinds of personal data it was asked for."""
 
-    def __init__(self, plans: PhonePlans, types: Set[PiiType] = ALL_TYPES) -> None:
+    def __init__(self, plans: PhonePlans, types: Set[PiiType] = CERTAIN_TYPES) -> None:
         self._types = frozenset(types)
         self._phones = PhoneRules(plans)
 
     def detect(self, text: str) -> list[Span]:
         """Return the spans in order and without overlaps; raises PiiDetectionFailed."""
-        if not worth_a_look(text, 0, len(text)):
+        if not self.worth_a_look(text, 0, len(text)):
             return []
         folded = fold(text)
         return [span for start, end in segments(folded) for span in self.search(folded, start, end)]
+
+    def worth_a_look(self, text: str, start: int, end: int) -> bool:
+        """Tell at little cost whether the stretch holds anything that personal data cannot do without."""
+        return (
+            PiiType.PERSON in self._types
+            or _WORTH_A_LOOK.search(text, start, end) is not None
+            or speaks_numbers(text, start, end)
+        )
 
     def search(self, folded: str, start: int, end: int) -> list[Span]:
         """Search between two cuts of a folded text; the characters around them are read as context only.
@@ -60,7 +65,7 @@ class Detector:
             raise PiiDetectionFailed(type(error).__name__) from None
 
     def _search(self, folded: str, start: int, end: int) -> list[Span]:
-        if not worth_a_look(folded, start, end):
+        if not self.worth_a_look(folded, start, end):
             return []
         found: list[Span] = []
         for stretch in stretches(folded, start, end):

@@ -20,18 +20,22 @@ LOOKAHEAD: Final = 8
 SEGMENT: Final = 2048
 """The longest stretch that is searched as one."""
 
+UPPER: Final = r"(?-i:[A-Z\u00c0-\u00d6\u00d8-\u00de\u0391-\u03a9\u0410-\u042f])"
+"""An upper-case letter, which may be a name's; also in patterns that ignore case."""
+PARTICLE: Final = r"(?:de|da|do|dos|del|della|di|van|von|der|den|ter|ten|bin|ibn|al|el|la|le|du|af|zu|y)"
+"""A small word inside a name."""
 _LETTER = r"[^\W\d_]"
 _NUMBER_WORD = (
     r"(?:(?:zero|nought|oh?|one|two|three|four|five|six|seven|eight|nine|niner|ten|eleven|twelve|twenty|thirty"
     r"|forty|fifty|sixty|eighty|ninety|double|triple|treble)\b"
     r"|thirte|fourte|fiftee|sixtee|sevent|eighte|ninete|hundre)"
 )
-_SPOKEN = rf"(?:(?:at|dot|dash|hyphen)\b|unders|{_NUMBER_WORD})"
+_SPOKEN = rf"(?:(?:at|dot|dash|hyphen|{PARTICLE})\b|unders|{_NUMBER_WORD})"
 CUT: Final = re.compile(
     rf"""
       (?<=[\n\r\t"{{}}|<>,\u3002\u3001]) (?!(?<=,)\s{_NUMBER_WORD}) (?!(?<=")@)
     | (?:(?<={_LETTER}{{3}})(?<!\bdot)(?<!\bdash)(?<!\bhyphen)(?<!\bunderscore) | (?<={_LETTER}{{3}}[.:!?]))
-      (?=\s (?!{_SPOKEN}) (?:{_LETTER}{{4}} | {_LETTER}{{1,3}}(?!\w)))
+      (?=\s (?!{_SPOKEN}|{UPPER}) (?:{_LETTER}{{4}} | {_LETTER}{{1,3}}(?!\w)))
     """,
     re.VERBOSE | re.IGNORECASE,
 )

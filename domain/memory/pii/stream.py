@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from domain.memory.pii.detector import Detector, worth_a_look
+from domain.memory.pii.detector import Detector
 from domain.memory.pii.folding import fold
 from domain.memory.pii.scrubbing import Replaces
 from domain.memory.pii.segments import LEFT, LOOKAHEAD, RIGHT, SEGMENT, last_cut, segment_end
@@ -64,7 +64,7 @@ class StreamScrubber:
         seen, self._seen = self._seen, max(self._seen, len(self._folded) - LOOKAHEAD)
         found = last_cut(self._folded, seen, self._seen)
         self._near = found if found > seen else self._near
-        if self._near <= self._done or not worth_a_look(self._folded, self._done, self._near):
+        if self._near <= self._done or not self._detector.worth_a_look(self._folded, self._done, self._near):
             return self._near
         return last_cut(self._folded, self._done, len(self._folded) - RIGHT)
 

@@ -213,3 +213,19 @@ OTHER_KINDS: tuple[tuple[str, tuple[tuple[str, str], ...]], ...] = (
     ("version 10.2.3.4, 127.0.0.1, 300.1.1.1, cudnn-9.20.0.48-py3", ()),
     ("ITIN 912-70-1234", (("ITIN", "912-70-1234"),)),
 )
+
+PERSONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("Hi, my name is Ann Lee and I live here.", ("Ann Lee",)),
+    ("Ich heiße Jürgen Müller-Lüdenscheidt.", ("Jürgen Müller-Lüdenscheidt",)),
+    ("je m'appelle Chloé Du Pont", ("Chloé Du Pont",)),
+    ("Ask Dr. Maria van der Berg about it", ("Maria van der Berg",)),
+    ("Mr Smith and Mrs. O'Neill agreed", ("Smith", "O'Neill")),
+    ('{"first_name": "Ann", "age": 7, "surname":"Lee"}', ("Ann", "Lee")),
+    ("Full name: John F. Kennedy\nAge: 40", ("John F. Kennedy",)),
+    ("Dear Ann,\nthanks for all.\nKind regards,\nBob Stone\nCFO", ("Ann", "Bob Stone")),
+    ('"Ann Lee" <ann@example.org>', ("Ann Lee",)),
+    ("Dear Team, hello all, Dear Sir,", ()),
+    ("name: Build and test\nMarch is here; Python Software Foundation", ()),
+    ("Hello World! I am Happy. The United States", ("World",)),
+    ("In Paris, Ann Lee met Bob.", ()),
+)

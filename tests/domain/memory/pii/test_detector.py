@@ -11,7 +11,7 @@ from domain.kernel.pii import STANDARD_TYPES, PiiType
 from domain.memory.pii.detector import Detector
 from domain.memory.pii.spans import PiiDetectionFailed
 from tests.domain.memory.pii import hard_cases
-from tests.domain.memory.pii.cases import FOUND, NOTHING, OTHER_KINDS
+from tests.domain.memory.pii.cases import FOUND, NOTHING, OTHER_KINDS, PERSONS
 from tests.domain.memory.pii.given import DETECTOR, dense_texts, found_in, mixed_texts
 
 HUGE = 40_000
@@ -69,6 +69,12 @@ def test_leaves_alone_what_only_looks_like_it(text):
 @pytest.mark.parametrize(("text", "expected"), OTHER_KINDS)
 def test_finds_accounts_addresses_and_taxpayer_numbers(text, expected):
     assert found_in(text) == expected
+
+
+@pytest.mark.parametrize(("text", "expected"), PERSONS)
+def test_finds_names_that_the_text_announces(text, expected):
+    detector = Detector(LibraryPhonePlans(), {PiiType.PERSON})
+    assert tuple(text[span.start : span.end] for span in detector.detect(text)) == expected
 
 
 def test_offsets_count_code_points():
