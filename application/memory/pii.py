@@ -8,9 +8,10 @@ A failure of the detector raises PiiDetectionFailed: then nothing may be stored 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import msgspec
 
@@ -20,6 +21,10 @@ from domain.kernel.pii import STANDARD_TYPES, PiiType, ScrubMode
 from domain.memory.pii.detector import DETECTOR_VERSION, Detector
 from domain.memory.pii.phones import PhonePlans
 from domain.memory.pii.scrubbing import KeyedFunction, Replacements
+
+T = TypeVar("T")
+LARGE: Final = 20_000
+"""Texts of more characters are searched beside the event loop."""
 
 
 class ScrubRules(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +100,8 @@ class PiiScrubbing:
     ) -> ScrubbedValue:
         """See `Scrubbing`."""
         replacements = Replacements(rules.mode, await self.keyed(rules, owner))
-        clean = scrub_value(value, self.detector(rules.entities), replacements)
+        detector = self.detector(rules.entities)
+        clean = await beside_the_loop(_size(value), lambda: scrub_value(value, detector, replacements))
         return ScrubbedValue(value=clean, counts=replacements.counts, pseudonyms=replacements.pseudonyms)
 
     async def keyed(self, rules: ScrubRules, owner: PseudonymOwner | None) -> KeyedFunction | None:
@@ -103,6 +109,15 @@ class PiiScrubbing:
         if rules.mode is not ScrubMode.PSEUDONYM or self._keys is None or owner is None:
             return None
         return await self._keys.keyed(owner)
+
+
+async def beside_the_loop(size: int, work: Callable[[], T]) -> T:
+    """Do work on `size` characters: in a thread when there are many, so that other requests go on."""
+    return await asyncio.to_thread(work) if size > LARGE else work()
+
+
+def _size(value: Any) -> int:
+    return len(value) if isinstance(value, str) else len(repr(value))
 
 
 def pii_types(names: Sequence[str], at: str) -> frozenset[PiiType]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +10,7 @@ from typing import Any, Protocol
 import msgspec
 
 from application.bus import Command, Work
-from application.memory.pii import PiiScrubbing, PseudonymOwner, ScrubRules
+from application.memory.pii import PiiScrubbing, PseudonymOwner, ScrubRules, beside_the_loop
 from application.memory.pii_commands import (
     REVEALERS,
     SEARCHERS,
@@ -32,8 +31,6 @@ from domain.memory.pii.scrubbing import restore, tokens_in
 from domain.memory.pseudonym_events import PseudonymsRevealed
 
 MOST_TOKENS = 500
-LARGE = 20_000
-"""Texts of more characters are searched beside the event loop."""
 
 
 class Original(msgspec.Struct, frozen=True):
@@ -62,10 +59,7 @@ async def detect(command: DetectPii, work: Work, ports: PiiPorts) -> PiiFound:
     """Find personal data. Raises Forbidden, PiiDetectionFailed."""
     work.caller.require(*SEARCHERS)
     detector = ports.scrubbing.detector(_kinds(command.entities))
-    if len(command.text) > LARGE:
-        spans = await asyncio.to_thread(detector.detect, command.text)
-    else:
-        spans = detector.detect(command.text)
+    spans = await beside_the_loop(len(command.text), lambda: detector.detect(command.text))
     counts = Counter(str(span.type) for span in spans)
     return PiiFound(spans=spans, counts=dict(sorted(counts.items())), detector_version=DETECTOR_VERSION)
 

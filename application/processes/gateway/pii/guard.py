@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 import msgspec
 
-from application.memory.pii import PiiScrubbing, PseudonymOwner, ScrubRules
+from application.memory.pii import PiiScrubbing, PseudonymOwner, ScrubRules, beside_the_loop
 from application.memory.pseudonyms import sealing
 from application.orchestration.dialects.measure import measure
 from application.orchestration.dialects.model import ChatRequest, JsonObject
@@ -61,8 +62,9 @@ class Guard:
             await self._prepare()
             request = self._call.request
             if self._policy.prompts != "off":
-                texts = Scrubbed(self._detector, self._prompt)
-                request = _with_body(request, Bodies(texts, answer=False).treated(request.body))
+                bodies = Bodies(Scrubbed(self._detector, self._prompt), answer=False)
+                work = partial(bodies.treated, request.body)
+                request = _with_body(request, await beside_the_loop(request.input_bytes, work))
         except (PiiDetectionFailed, Unavailable) as error:
             raise failed(error) from None
         self.clean_prompt = True
