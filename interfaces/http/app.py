@@ -11,6 +11,8 @@ from litestar.types import ControllerRouterHandler
 
 from interfaces.http import (
     audit,
+    billing,
+    billing_invoices,
     console,
     experiments,
     feedback,
@@ -52,6 +54,8 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     simulation.router,
     usage.router,
     quota.router,
+    billing.router,
+    billing_invoices.router,
     requests.router,
     workflows.router,
     audit.router,
