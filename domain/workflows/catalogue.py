@@ -44,13 +44,22 @@ MODEL_HEALTH_CHECK = WorkflowDefinition(
     time_limit_s=240.0,
 )
 
+BILLING_PERIOD_CLOSE = WorkflowDefinition(
+    name="billing-period-close",
+    title="Issues the invoices of billing periods that are over",
+    interval_s=3600,
+    catch_up="all",
+    scope="installation",
+    time_limit_s=1800.0,
+)
+
 
 def by_name(definitions: Iterable[WorkflowDefinition]) -> dict[str, WorkflowDefinition]:
     """Return a table of definitions."""
     return {definition.name: definition for definition in definitions}
 
 
-CATALOGUE: Mapping[str, WorkflowDefinition] = by_name([MODEL_HEALTH_CHECK])
+CATALOGUE: Mapping[str, WorkflowDefinition] = by_name([MODEL_HEALTH_CHECK, BILLING_PERIOD_CLOSE])
 
 
 def find(name: str, catalogue: Mapping[str, WorkflowDefinition] = CATALOGUE) -> WorkflowDefinition:

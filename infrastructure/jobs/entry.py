@@ -12,6 +12,7 @@ from application.orchestration.specs import ProviderSpecs
 from application.workflows.running import RunPorts, WorkflowHandler
 from domain.registry import event_registry
 from domain.workflows.catalogue import MODEL_HEALTH_CHECK
+from infrastructure.billing.background import billing_workflows
 from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.credentials import credentials_job
 from infrastructure.jobs.health import SdkProber, model_health_check
@@ -67,7 +68,10 @@ def _workflow_handlers(settings: Settings, runtime: Runtime) -> dict[str, Workfl
     specs = ProviderSpecs(allow_private=settings.egress == "private")
     system = runtime.engine(runtime.where.system_dsn, size=2)
     prober = SdkProber(runtime.log, specs)
-    return {MODEL_HEALTH_CHECK.name: model_health_check(runtime.log, system, _clock, prober)}
+    return {
+        MODEL_HEALTH_CHECK.name: model_health_check(runtime.log, system, _clock, prober),
+        **billing_workflows(runtime, system, _clock),
+    }
 
 
 @asynccontextmanager
