@@ -144,7 +144,7 @@ class Api:
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
-        self.billing = BillingDesk(self.runtime, self.reading, clock)
+        self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)

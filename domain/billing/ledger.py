@@ -39,6 +39,7 @@ class Closed:
     quantities: Counter[str] = field(default_factory=Counter)
     billed: Counter[str] = field(default_factory=Counter)
     status: str = "issued"
+    total_minor: int = 0
 
     @property
     def period(self) -> Period:
@@ -135,6 +136,7 @@ def _issued(ledger: Ledger, event: InvoiceIssued) -> None:
         invoice_id=event.invoice_id,
         number=event.number,
         terms=msgspec.structs.replace(terms, period=period, share=event.share),
+        total_minor=event.total_minor,
     )
     ledger.carried_minor = 0
     ledger.as_of_position = event.as_of_position

@@ -70,6 +70,16 @@ class BillingService(Protocol):
 
     async def ledger(self, tenant: str) -> Ledger: ...
 
+    async def receive(self, body: bytes, signature: str) -> bool:
+        """Store a notice of the payment system, once; tells whether it is new."""
+        ...
+
+    @property
+    def collects(self) -> bool: ...
+
+    @property
+    def takes_notices(self) -> bool: ...
+
 
 @dataclass(frozen=True, kw_only=True)
 class Services:

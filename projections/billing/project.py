@@ -20,10 +20,13 @@ from domain.billing.events import (
 )
 from domain.billing.ledger import status_of
 from domain.kernel.events import Envelope, Event
+from projections.billing.payments_project import HANDLERS as PAYMENTS
 from projections.billing.tables import (
     billing_credits,
+    billing_differences,
     billing_invoices,
     billing_plans,
+    billing_reconciliations,
     billing_subscriptions,
 )
 from projections.ops import Insert, RowOp, Update, Upsert
@@ -134,11 +137,19 @@ HANDLERS: Mapping[type[Event], Handler] = {
     InvoicePaid: payment_noted,
     InvoicePaymentFailed: payment_noted,
     InvoiceAbandoned: payment_noted,
+    **PAYMENTS,
 }
 
 BILLING = Projection(
     name="billing",
     version=1,
-    tables=(billing_plans, billing_subscriptions, billing_credits, billing_invoices),
+    tables=(
+        billing_plans,
+        billing_subscriptions,
+        billing_credits,
+        billing_invoices,
+        billing_differences,
+        billing_reconciliations,
+    ),
     handlers=HANDLERS,
 )

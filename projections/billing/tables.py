@@ -69,3 +69,27 @@ billing_invoices = Table(
     Column("document", JSONB, nullable=False),
     Index("billing_invoices_position", "tenant", "position"),
 )
+
+billing_differences = Table(
+    "billing_differences",
+    METADATA,
+    tenant_key(),
+    Column("kind", Text, primary_key=True),
+    Column("subject", Text, primary_key=True),
+    Column("position", BigInteger, nullable=False),
+    Column("ours", Text, nullable=False),
+    Column("theirs", Text, nullable=False),
+    Column("found_at", DateTime(timezone=True), nullable=False),
+    Column("cleared_at", DateTime(timezone=True)),
+    Index("billing_differences_position", "tenant", "position"),
+)
+
+billing_reconciliations = Table(
+    "billing_reconciliations",
+    METADATA,
+    Column("depth", Text, primary_key=True),
+    Column("completed_at", DateTime(timezone=True), nullable=False),
+    Column("checked", BigInteger, nullable=False),
+    Column("found", BigInteger, nullable=False),
+    info={"scope": "platform"},
+)

@@ -41,6 +41,7 @@ EXPECTED = {
     ("GET", "/billing/preview"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/billing/invoices"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/billing/invoices/{invoice_id}"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/reconciliation"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
     ("GET", "/workflows"): {"admin", "operator", "auditor"},
@@ -54,7 +55,7 @@ EXPECTED = {
     ("POST", "/v1/messages/count_tokens"): {"admin", "operator", "service"},
     ("GET", "/v1/models"): {"admin", "operator", "service"},
 }
-PUBLIC = {("POST", "/session"), ("DELETE", "/session")}
+PUBLIC = {("POST", "/session"), ("DELETE", "/session"), ("POST", "/billing/stripe/webhook")}
 
 
 @pytest.fixture(scope="module")
