@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domain.billing.events import EVENTS as BILLING
+from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
 from domain.orchestration.events import EVENTS as ORCHESTRATION
@@ -17,6 +19,16 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
+    for classes in (
+        KERNEL,
+        TENANCY,
+        ORCHESTRATION,
+        MODEL_HEALTH,
+        FEEDBACK,
+        WORKFLOWS,
+        USAGE,
+        BILLING,
+        PAYMENTS,
+    ):
         registry.register(classes)
     return registry
