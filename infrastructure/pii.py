@@ -11,8 +11,9 @@ from typing import Final
 
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from application.binding import bind
 from application.memory.pii import PiiScrubbing, PseudonymOwner
-from application.memory.pii_handlers import Original, PiiPorts
+from application.memory.pii_handlers import HANDLERS, Original, PiiPorts
 from application.memory.pii_phone_plans import LibraryPhonePlans
 from application.ports import EventLog
 from application.processes.gateway.pii.guard import Scrubs
@@ -91,4 +92,5 @@ class LivePii:
         reference = runtime.keyring.subject_reference
         self.scrubbing = PiiScrubbing(LibraryPhonePlans(), KeyringPseudonymKeys(runtime.keyring, clock))
         self.scrubs = Scrubs(self.scrubbing, reference)
-        self.ports = PiiPorts(self.scrubbing, reference, SealedOriginals(reading, barrier, runtime.log))
+        originals = SealedOriginals(reading, barrier, runtime.log)
+        self.handlers = bind(HANDLERS, PiiPorts(self.scrubbing, reference, originals))

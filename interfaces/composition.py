@@ -14,9 +14,9 @@ from litestar import Litestar
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
+from application.billing.handlers import HANDLERS as BILLING
 from application.binding import bind
 from application.bus import Bus
-from application.memory.pii_handlers import HANDLERS as PII
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
 from application.orchestration.ports import OrchestrationPorts
@@ -33,6 +33,7 @@ from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
+from infrastructure.billing.desk import BillingDesk
 from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
 from infrastructure.event_store.live import LiveState
@@ -153,6 +154,7 @@ class Api:
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
         self.pii = LivePii(self.runtime, self.reading, self.reads.barrier, clock)
+        self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
@@ -168,8 +170,9 @@ class Api:
             **bind(TENANCY, TenancyPorts(secrets)),
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
-            **bind(PII, self.pii.ports),
+            **self.pii.handlers,
             **bind(USAGE, self.quotas.ports),
+            **bind(BILLING, self.billing.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -209,6 +212,7 @@ class Api:
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
             quotas=self.quotas,
+            billing=self.billing,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             refusal=self.routing.credentials.refusal,

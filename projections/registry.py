@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from projections.billing.project import BILLING
+from projections.billing.usage_project import BILLING_USAGE
 from projections.memory.pseudonyms_project import PSEUDONYMS
 from projections.orchestration.experiments_project import EXPERIMENTS
 from projections.orchestration.health_project import MODEL_HEALTH
@@ -19,4 +21,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     WORKFLOWS,
     USAGE,
     PSEUDONYMS,
+    BILLING,
+    BILLING_USAGE,
 )
