@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domain.billing.events import EVENTS as BILLING
+from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded, ShadowRecorded
 from domain.orchestration.credential_events import EVENTS as CREDENTIALS
@@ -18,6 +20,17 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded, ShadowRecorded)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, CREDENTIALS, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
+    for classes in (
+        KERNEL,
+        TENANCY,
+        ORCHESTRATION,
+        CREDENTIALS,
+        MODEL_HEALTH,
+        FEEDBACK,
+        WORKFLOWS,
+        USAGE,
+        BILLING,
+        PAYMENTS,
+    ):
         registry.register(classes)
     return registry

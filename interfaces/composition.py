@@ -14,6 +14,7 @@ from litestar import Litestar
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
+from application.billing.handlers import HANDLERS as BILLING
 from application.binding import bind
 from application.bus import Bus
 from application.orchestration.feedback import HANDLERS as FEEDBACK
@@ -32,6 +33,7 @@ from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
+from infrastructure.billing.desk import BillingDesk
 from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
 from infrastructure.event_store.live import LiveState
@@ -150,6 +152,7 @@ class Api:
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
+        self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
@@ -166,6 +169,7 @@ class Api:
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **bind(USAGE, self.quotas.ports),
+            **bind(BILLING, self.billing.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -204,6 +208,7 @@ class Api:
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
             quotas=self.quotas,
+            billing=self.billing,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             refusal=self.routing.credentials.refusal,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from projections.billing.project import BILLING
+from projections.billing.usage_project import BILLING_USAGE
 from projections.orchestration.experiments_project import EXPERIMENTS
 from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
@@ -10,4 +12,13 @@ from projections.tenancy.project import TENANCY
 from projections.usage.project import USAGE
 from projections.workflows.project import WORKFLOWS
 
-PROJECTIONS: tuple[Projection, ...] = (TENANCY, MODEL_POLICIES, MODEL_HEALTH, EXPERIMENTS, WORKFLOWS, USAGE)
+PROJECTIONS: tuple[Projection, ...] = (
+    TENANCY,
+    MODEL_POLICIES,
+    MODEL_HEALTH,
+    EXPERIMENTS,
+    WORKFLOWS,
+    USAGE,
+    BILLING,
+    BILLING_USAGE,
+)
