@@ -1,6 +1,10 @@
 """What a request costs at the gateway beside a bare proxy of the same libraries, interleaved in one run.
 
-    python -m benchmarks.gateway [--json] [--rounds 3] [--seconds 2]
+    python -m benchmarks.gateway [--json] [--rounds 3] [--seconds 2] [--peers]
+    python -m benchmarks.gateway --soak 600
+
+`--peers` also installs and measures LiteLLM and Portkey, each in a temporary environment. `--soak SECONDS`
+keeps 64 connections busy instead, half of them with streams, and samples the process's memory.
 
 CPU is user and system time of the one API process (the database and the projector are others), with policy,
 pricing, metering and durable events on. The upstream answers at once from memory; the load comes from another
@@ -15,23 +19,34 @@ import statistics
 import subprocess
 import sys
 import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from benchmarks.gateway_peers import Missing, litellm, portkey
 from benchmarks.gateway_processes import (
     ADMIN_KEY,
-    cpu_seconds,
     govern,
     port_of,
     process,
     product,
     resident_mb,
+    tree_cpu_seconds,
 )
 
 CONNECTIONS = (1, 16, 64)
 MODES = ("json", "stream")
-TARGETS = {"json_cpu_ms": 2.0, "stream_cpu_ms": 3.0, "resident_mb": 150.0, "times_bare_proxy": 2.5}
+TARGETS = {
+    "json_cpu_ms": 2.0,
+    "stream_cpu_ms": 3.0,
+    "resident_mb": 150.0,
+    "times_bare_proxy": 2.5,
+    "share_of_litellm": 1 / 8,
+}
+SAMPLES = 10
 
 
 @dataclass(frozen=True)
@@ -41,14 +56,15 @@ class Contender:
     name: str
     port: int
     pid: int
+    headers: str = ""
 
     def load(self, connections: int, seconds: float, mode: str) -> dict[str, float]:
         """Load it for a while; adds the CPU milliseconds of a request to what the load saw."""
-        before = cpu_seconds(self.pid)
+        before = tree_cpu_seconds(self.pid)
         done = subprocess.run(
             [
                 *(sys.executable, "-m", "benchmarks.gateway_load"),
-                *(str(self.port), str(connections), str(seconds), ADMIN_KEY, mode),
+                *(str(self.port), str(connections), str(seconds), ADMIN_KEY, mode, self.headers),
             ],
             capture_output=True,
             text=True,
@@ -57,7 +73,7 @@ class Contender:
         seen: dict[str, float] = json.loads(done.stdout)
         if seen["wrong"]:
             raise RuntimeError(f"{self.name} answered {seen['wrong']:.0f} requests with an error")
-        return {**seen, "cpu_ms": (cpu_seconds(self.pid) - before) * 1000 / seen["requests"]}
+        return {**seen, "cpu_ms": (tree_cpu_seconds(self.pid) - before) * 1000 / seen["requests"]}
 
 
 def compare(contenders: list[Contender], rounds: int, seconds: float) -> list[dict[str, Any]]:
@@ -83,10 +99,10 @@ def compare(contenders: list[Contender], rounds: int, seconds: float) -> list[di
     ]
 
 
-def measure(rounds: int = 3, seconds: float = 2.0) -> dict[str, Any]:
+def measure(rounds: int = 3, seconds: float = 2.0, *, peers: bool = False) -> dict[str, Any]:
     """Run everything on this machine and return rows and the figures the targets are about."""
     with (
-        tempfile.TemporaryDirectory() as folder,
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
         process(sys.executable, "-m", "benchmarks.upstream") as upstream,
     ):
         address = port_of(upstream)
@@ -100,8 +116,59 @@ def measure(rounds: int = 3, seconds: float = 2.0) -> dict[str, Any]:
                 Contender("gateway", port, api.pid),
             ]
             idle_mb = resident_mb(api.pid)
-            rows = compare(contenders, rounds, seconds)
-            return {"rows": rows, **figures(rows), "resident_mb": resident_mb(api.pid), "idle_mb": idle_mb}
+            with peers_of(Path(folder), address, wanted=peers) as (others, missing):
+                rows = compare([*contenders, *others], rounds, seconds)
+            memory = {"resident_mb": resident_mb(api.pid), "idle_mb": idle_mb}
+            return {"rows": rows, **figures(rows), **memory, "missing": missing}
+
+
+@contextmanager
+def peers_of(
+    folder: Path, upstream: int, *, wanted: bool
+) -> Iterator[tuple[list[Contender], dict[str, str]]]:
+    """Run the other gateways for a while; those that cannot be are named with the reason."""
+    found: list[Contender] = []
+    missing: dict[str, str] = {}
+    with ExitStack() as running:
+        for start in (litellm, portkey) if wanted else ():
+            try:
+                peer = running.enter_context(start(folder, upstream))
+                contender = Contender(*peer)
+                for mode in MODES:
+                    contender.load(1, 0.5, mode)
+            except (Missing, RuntimeError, subprocess.SubprocessError) as error:
+                missing[start.__name__] = str(error)
+            else:
+                found.append(contender)
+        yield found, missing
+
+
+def soak(seconds: float) -> dict[str, Any]:
+    """Keep 64 connections busy and return the process's memory, sampled ten times after a warm-up."""
+    with (
+        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
+        process(sys.executable, "-m", "benchmarks.upstream") as upstream,
+    ):
+        address = port_of(upstream)
+        with product(Path(folder)) as (port, api):
+            govern(port, address)
+            gateway = Contender("gateway", port, api.pid)
+            idle, requests, samples = resident_mb(api.pid), 0.0, list[float]()
+            for turn in range(SAMPLES + 1):
+                with ThreadPoolExecutor(len(MODES)) as pool:
+                    loads = [pool.submit(gateway.load, 32, seconds / (SAMPLES + 1), mode) for mode in MODES]
+                    requests += sum(load.result()["requests"] for load in loads)
+                if turn:
+                    samples.append(round(resident_mb(api.pid), 1))
+            half = len(samples) // 2
+            growth = statistics.mean(samples[half:]) - statistics.mean(samples[:half])
+            return {
+                "seconds": seconds,
+                "requests": round(requests),
+                "idle_mb": round(idle, 1),
+                "resident_mb": samples,
+                "second_half_minus_first_mb": round(growth, 2),
+            }
 
 
 def figures(rows: list[dict[str, Any]]) -> dict[str, float]:
@@ -115,12 +182,20 @@ def figures(rows: list[dict[str, Any]]) -> dict[str, float]:
         for mode in MODES
         for ours, theirs in zip(costs("gateway", mode), costs("bare proxy", mode), strict=True)
     ]
-    return {
+    found = {
         "json_cpu_ms": max(costs("gateway", "json")),
         "stream_cpu_ms": max(costs("gateway", "stream")),
         "times_bare_proxy": round(max(ratios), 2),
         "median_times_bare_proxy": round(statistics.median(ratios), 2),
     }
+    for peer in sorted({row["server"] for row in rows} - {"gateway", "bare proxy"}):
+        shares = [
+            ours / theirs
+            for mode in MODES
+            for ours, theirs in zip(costs("gateway", mode), costs(peer, mode), strict=True)
+        ]
+        found[f"share_of_{peer}"] = round(max(shares), 3)
+    return found
 
 
 def table(result: dict[str, Any]) -> str:
@@ -134,8 +209,13 @@ def table(result: dict[str, Any]) -> str:
         f"| {row['rps']:.0f} | {row['p50_ms']:.1f} | {row['p99_ms']:.1f} |"
         for row in sorted(result["rows"], key=lambda r: (r["mode"], r["connections"], r["server"]))
     ]
-    told = "; ".join(f"{name} {result[name]:.2f} (target at most {most:g})" for name, most in TARGETS.items())
-    return "\n".join([*lines, "", f"Dearest of all: {told}."])
+    told = "; ".join(
+        f"{name} {result[name]:.2f} (target at most {most:g})"
+        for name, most in TARGETS.items()
+        if name in result
+    )
+    lines += ["", f"Dearest of all: {told}. Median ratio {result['median_times_bare_proxy']:.2f}."]
+    return "\n".join([*lines, *(f"Without {name}: {why}." for name, why in result["missing"].items())])
 
 
 def main() -> None:
@@ -144,8 +224,13 @@ def main() -> None:
     parser.add_argument("--json", action="store_true")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=2.0)
+    parser.add_argument("--peers", action="store_true", help="install and measure other gateways, too")
+    parser.add_argument("--soak", type=float, metavar="SECONDS", help="watch the memory under load instead")
     options = parser.parse_args()
-    result = measure(options.rounds, options.seconds)
+    if options.soak:
+        print(json.dumps(soak(options.soak)))
+        return
+    result = measure(options.rounds, options.seconds, peers=options.peers)
     print(json.dumps(result) if options.json else table(result))
 
 

@@ -1,6 +1,7 @@
 """Load from a process of its own: so many connections, each asking again as soon as it has its answer.
 
-`python -m benchmarks.gateway_load PORT CONNECTIONS SECONDS KEY json|stream` prints one line of JSON.
+`python -m benchmarks.gateway_load PORT CONNECTIONS SECONDS KEY json|stream [HEADERS]` prints one line of
+JSON; HEADERS are further lines of the request's head.
 """
 
 from __future__ import annotations
@@ -24,14 +25,14 @@ BODY: dict[str, Any] = {
 }
 
 
-def request(key: str, *, stream: bool) -> bytes:
+def request(key: str, *, stream: bool, headers: str = "") -> bytes:
     """Return the bytes of one request."""
     body = json.dumps(BODY | ({"stream": True} if stream else {})).encode()
     head = (
         "POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\naccept: application/json\r\n"
         f"authorization: Bearer {key}\r\ncontent-type: application/json\r\n"
         "user-agent: AsyncOpenAI/Python\r\nx-stainless-lang: python\r\nx-stainless-async: async:asyncio\r\n"
-        f"content-length: {len(body)}\r\n\r\n"
+        f"{headers}content-length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
 
@@ -106,8 +107,8 @@ async def run(port: int, connections: int, seconds: float, ask: bytes) -> dict[s
 
 def main() -> None:
     """Load once and print the result."""
-    port, connections, seconds, key, mode = sys.argv[1:]
-    ask = request(key, stream=mode == "stream")
+    port, connections, seconds, key, mode, *more = sys.argv[1:]
+    ask = request(key, stream=mode == "stream", headers="".join(more))
     print(json.dumps(uvloop.run(run(int(port), int(connections), float(seconds), ask))))
 
 

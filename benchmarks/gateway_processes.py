@@ -29,6 +29,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(fields[at]) for at in (11, 12, 13, 14)) / TICKS
 
 
+def tree_cpu_seconds(pid: int) -> float:
+    """Return user and system time of a process and its descendants that live or were waited for."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return cpu_seconds(pid) + sum(tree_cpu_seconds(int(child)) for child in children)
+
+
 def resident_mb(pid: int) -> float:
     """Return the resident memory of a process."""
     return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * PAGE / 1e6

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domain.billing.events import EVENTS as BILLING
 from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
-from domain.kernel.request_record import RequestRecorded
+from domain.kernel.request_record import RequestRecorded, ShadowRecorded
 from domain.memory.pseudonym_events import EVENTS as PSEUDONYMS
 from domain.orchestration.credential_events import EVENTS as CREDENTIALS
 from domain.orchestration.events import EVENTS as ORCHESTRATION
@@ -15,7 +15,7 @@ from domain.tenancy.events import EVENTS as TENANCY
 from domain.usage.events import EVENTS as USAGE
 from domain.workflows.events import EVENTS as WORKFLOWS
 
-KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
+KERNEL: tuple[type[Event], ...] = (RequestRecorded, ShadowRecorded)
 
 
 def event_registry() -> EventRegistry:

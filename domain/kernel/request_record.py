@@ -122,3 +122,21 @@ class RequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     user: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
     prompt: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
     answer: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
+
+
+class ShadowRecorded(RequestRecorded, frozen=True, kw_only=True, omit_defaults=True):
+    """A copy of the request `shadow_of` went to an experiment's shadow target; nobody saw its answer.
+
+    It counts towards quotas like any request, but it is not one of the caller's: success rates, latencies and
+    usage know nothing of it. One that was refused, or for which there was no room, has no attempts.
+    """
+
+    TYPE: ClassVar[str] = "usage.shadow_recorded"
+
+    shadow_of: str
+
+    @classmethod
+    def of(cls, record: RequestRecorded, shadow_of: str) -> ShadowRecorded:
+        """Return a record as that of a shadow; it names no person and holds no text."""
+        fields = {name: getattr(record, name) for name in RequestRecorded.__struct_fields__}
+        return cls(**fields | {"user": None, "prompt": None, "answer": None}, shadow_of=shadow_of)

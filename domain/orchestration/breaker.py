@@ -257,8 +257,11 @@ class Breaker:
 
 def _slow(latencies: Latencies, at: float, ease: float) -> str:
     """Return how a target is slower than it usually is; empty when it is not, or when nobody knows."""
-    now, usual = latencies.window(at), latencies.usual
-    if min(sum(now.values()), sum(usual.values())) < FEWEST_FOR_LATENCY:
+    usual = latencies.usual
+    if not usual or sum(usual.values()) < FEWEST_FOR_LATENCY:
+        return ""
+    now = latencies.window(at)
+    if sum(now.values()) < FEWEST_FOR_LATENCY:
         return ""
     p95, usual_p95 = quantile_ms(now, 0.95) or 0.0, quantile_ms(usual, 0.95) or 0.0
     if not usual_p95 or p95 <= usual_p95 * max(1.0, SLOW_FACTOR * ease):

@@ -21,6 +21,7 @@ class Latencies:
         self._buckets: dict[int, dict[int, int]] = {}
         self.usual: dict[int, float] = {}
         self.heard = 0.0
+        self._forgotten = 0
 
     def add(self, at: float, bins: Mapping[int, int]) -> None:
         """Take measurements in; `at` is in seconds since the epoch."""
@@ -49,6 +50,9 @@ class Latencies:
     def forget(self, now: float) -> None:
         """Move what is older than the window to the usual latencies."""
         first = int(now // BUCKET_S) - BUCKETS + 1
+        if first <= self._forgotten:
+            return
+        self._forgotten = first
         for start in sorted(start for start in self._buckets if start < first):
             leaving = self._buckets.pop(start)
             kept = {n: many * FADE for n, many in self.usual.items() if many > 0.01}

@@ -1,6 +1,7 @@
 """The probing process: reads a question, asks the provider through the SDK, writes the result, ends."""
 
 import asyncio
+import importlib
 import sys
 import time
 from typing import Any
@@ -67,6 +68,7 @@ async def answer(question: ProbeQuestion) -> ProbeResult:
         pool = ProviderPool(spec)
     except EgressForbidden as refused:
         return ProbeResult(ok=False, error="EgressForbidden", message=str(refused))
+    importlib.import_module(question.dialect)  # takes seconds on a busy machine, which are not the provider's
     started = time.monotonic()
     try:
         async with asyncio.timeout(question.timeout_s):

@@ -51,7 +51,7 @@ WHERE (h.tenant, h.request_id) = (n.tenant, n.request_id)""",
 REPLAY = """
 WITH metered AS (
     SELECT e.position, e.tenant, convert_from(e.data, 'UTF8')::json AS d FROM events e
-    WHERE e.type = 'usage.request_recorded'
+    WHERE e.type IN ('usage.request_recorded', 'usage.shadow_recorded')
 ), counted AS (
     SELECT m.position, m.tenant, v.kind, v.id,
            to_char((m.d->>'started_at')::timestamptz AT TIME ZONE coalesce(z.zone, 'UTC'),

@@ -15,6 +15,7 @@ from interfaces.http.request import ApiRequest
 from interfaces.http.routing import USERS, read
 from projections.orchestration.experiments_queries import arm_tallies
 from projections.orchestration.queries import list_model_policies
+from projections.orchestration.shadow_queries import ShadowSums, shadow_sums
 
 MOST_WORKSPACES = 500
 
@@ -39,6 +40,39 @@ class ArmResults(msgspec.Struct, frozen=True, kw_only=True):
     feedback: Estimate
 
 
+class ShadowResults(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of copies of the experiment's requests at a shadow target; intervals are at 95 %.
+
+    `sent` of them called the target, the others were refused by a quota or found no room. They are no part of
+    any arm's figures, of the usage or of the callers' latency.
+    """
+
+    target: str
+    requests: int
+    sent: int
+    succeeded: int
+    input_tokens: int
+    output_tokens: int
+    success_rate: Estimate
+    latency_ms: Estimate
+    cost_micros: Estimate
+
+    @classmethod
+    def of(cls, sums: ShadowSums) -> ShadowResults:
+        """Return the sums as estimates."""
+        return cls(
+            target=sums.target,
+            requests=sums.requests,
+            sent=sums.sent,
+            succeeded=sums.succeeded,
+            input_tokens=sums.input_tokens,
+            output_tokens=sums.output_tokens,
+            success_rate=share_estimate(sums.succeeded, sums.sent),
+            latency_ms=mean_estimate(sums.succeeded, sums.latency_ms, sums.latency_squares),
+            cost_micros=mean_estimate(sums.priced, sums.cost_micros, sums.cost_squares),
+        )
+
+
 class ExperimentView(msgspec.Struct, frozen=True, kw_only=True):
     """One experiment of a workspace; an ended one has results but no settings."""
 
@@ -52,6 +86,7 @@ class ExperimentView(msgspec.Struct, frozen=True, kw_only=True):
     shadow: str | None
     requests: int
     arms: list[ArmResults]
+    shadows: list[ShadowResults] = []
 
 
 @read("/experiments", roles=USERS, summary="List experiments", operation_id="listExperiments")
@@ -61,11 +96,19 @@ async def list_experiments(request: ApiRequest) -> Page[ExperimentView]:
     async with request.reading() as conn:
         tallies = await arm_tallies(conn)
         policies = await list_model_policies(conn, limit=MOST_WORKSPACES)
+        shadows = await shadow_sums(conn)
     tenant, own = request.caller.tenant, request.caller.workspace
     running = [view for active in policies for view in _running(tenant, active, tallies)]
     known = {(view.workspace_id, view.name) for view in running}
     ended = _ended(tallies, known)
-    return Page([view for view in (*running, *ended) if own in {None, view.workspace_id}])
+    views = [view for view in (*running, *ended) if own in {None, view.workspace_id}]
+    return Page([_with_shadows(view, shadows) for view in views])
+
+
+def _with_shadows(view: ExperimentView, sums: Iterable[ShadowSums]) -> ExperimentView:
+    place = (view.workspace_id, view.name)
+    found = [ShadowResults.of(each) for each in sums if (each.workspace, each.experiment) == place]
+    return msgspec.structs.replace(view, shadows=found)
 
 
 def _running(tenant: str, active: ActivePolicy, tallies: Mapping[Arm, Tally]) -> Iterable[ExperimentView]:

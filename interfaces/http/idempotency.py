@@ -17,6 +17,7 @@ from application.idempotency import Answer, Attempt, IdempotencyStore
 from domain.kernel.errors import Conflict, IdempotencyMismatch, InvalidInput, Unavailable
 from interfaces.http.request import ApiRequest
 from interfaces.http.services import services_of
+from interfaces.http.tracing import REQUEST_ID, request_id_of
 
 METHODS: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 WELL_FORMED: Final = re.compile(r"[\x21-\x7e]{1,255}")
@@ -86,7 +87,7 @@ class _Held:
         try:
             async with self._renewing():
                 await app(scope, receive, collected.take)
-            answer = collected.answer()
+            answer = collected.answer(scope)
             if answer.status < 500 and answer.status not in RETRYABLE:
                 await self._store.finish(self._tenant, self._key, self._owner, answer)
                 finished = True
@@ -125,8 +126,10 @@ class _Collected:
         elif message["type"] == "http.response.body":
             self._body += message["body"]
 
-    def answer(self) -> Answer:
-        """Return what the application answered."""
+    def answer(self, scope: Scope) -> Answer:
+        """Return what the application answered; at the gateway with the id under which it is recorded."""
+        if scope["path"].startswith("/v1/"):
+            self._headers.append((REQUEST_ID, request_id_of(scope).encode()))
         return Answer(self._status, self._headers, self._body)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
+import msgspec
 from litestar import Router
 from litestar.params import PathParameter, QueryParameter
 
@@ -12,6 +13,7 @@ from domain.kernel.request_record import Outcome
 from interfaces.http.parameters import Cursor, From, Limit, To, period
 from interfaces.http.request import ApiRequest
 from interfaces.http.routing import USERS, read
+from projections.orchestration.shadow_queries import ShadowRecord, shadow_of
 from projections.usage import request_queries
 from projections.usage.answers import RequestPage, RequestRecord
 from projections.usage.request_queries import RequestFilters
@@ -35,6 +37,17 @@ Session = Annotated[str | None, _by("session", "Only requests of this session.")
 Ended = Annotated[Outcome | None, QueryParameter(name="outcome", description="Only requests that ended so.")]
 
 
+class FullRecord(RequestRecord, frozen=True, kw_only=True):
+    """The full record of a request: the decision and why, every attempt, and its shadow where it had one.
+
+    `usage` holds the token counts as one object, None when there were none. `metered` is False for what is
+    not usage: refused requests and token counts. Stored text stays sealed in the log; `text_stored` tells
+    that there is some. The `shadow` is no part of any of that.
+    """
+
+    shadow: ShadowRecord | None
+
+
 @read(
     "/requests/{request_id:str}",
     roles=USERS,
@@ -42,15 +55,16 @@ Ended = Annotated[Outcome | None, QueryParameter(name="outcome", description="On
     summary="Read the record of a request",
     operation_id="getRequest",
 )
-async def get_request(request: ApiRequest, request_id: RequestId) -> RequestRecord:
+async def get_request(request: ApiRequest, request_id: RequestId) -> FullRecord:
     """Return the full record of one gateway request of the tenant."""
     await request.services.read_barrier()
     async with request.reading() as conn:
         found = await request_queries.request_record(conn, request_id)
+        shadow = await shadow_of(conn, request_id)
     own = request.caller.workspace
     if found is None or own not in {None, found.workspace}:
         raise NotFound("there is no such request; its id is the `x-request-id` of its answer")
-    return found
+    return FullRecord(**msgspec.structs.asdict(found), shadow=shadow)
 
 
 @read("/requests", roles=USERS, summary="List requests", operation_id="listRequests")

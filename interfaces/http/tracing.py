@@ -17,6 +17,7 @@ from litestar.types import ASGIApp, Message, Receive, Scope, Send
 from interfaces.http.identifiers import time_ordered_id
 
 WELL_FORMED: Final = re.compile(rb"[A-Za-z0-9][A-Za-z0-9._:-]{0,127}")
+REQUEST_ID: Final = b"x-request-id"
 COMMON_HEADERS: Final = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"no-referrer")]
 NO_STORE: Final = (b"cache-control", b"no-store")
 NO_ANSWER: Final = 499  # the client went away first; nginx's number for it, only seen in logs and metrics
@@ -60,7 +61,7 @@ class Tracing:
     async def _follow(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
         status = NO_ANSWER
         request_id = scope["aios.request_id"]
-        headers = [(b"x-request-id", request_id.encode()), *COMMON_HEADERS]
+        headers = [*COMMON_HEADERS]
         if scope["path"].startswith("/api/"):
             headers.append(NO_STORE)
 
@@ -68,7 +69,10 @@ class Tracing:
             nonlocal status
             if message["type"] == "http.response.start":
                 status = message["status"]
-                message["headers"] = [*message["headers"], *headers]
+                given = message["headers"]
+                told = any(name == REQUEST_ID for name, _ in given)  # a repeated answer has its first id
+                own = [] if told else [(REQUEST_ID, request_id.encode())]
+                message["headers"] = [*given, *own, *headers]
             await send(message)
 
         structlog.contextvars.bind_contextvars(request_id=request_id)

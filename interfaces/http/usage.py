@@ -18,6 +18,7 @@ from interfaces.http.export import as_csv, as_jsonl, started
 from interfaces.http.parameters import From, To, period
 from interfaces.http.request import ApiRequest
 from interfaces.http.routing import USERS, read
+from projections.orchestration.shadow_queries import ShadowTotals, shadow_totals
 from projections.usage import queries
 from projections.usage.answers import By, Interval, UsageBreakdown, UsageEvent, UsageSummary
 from projections.usage.request_queries import usage_events
@@ -33,20 +34,32 @@ JSONL = "application/x-ndjson"
 CSV = "text/csv"
 
 
+class SummaryView(UsageSummary, frozen=True, kw_only=True):
+    """A tenant's usage in [period_start, period_end), with every event up to `as_of_position`.
+
+    The `shadow` requests of experiments are no part of it; they are summed up beside it.
+    """
+
+    shadow: ShadowTotals
+
+
 @read("/usage/summary", roles=USERS, summary="Sum up the usage", operation_id="getUsageSummary")
-async def get_summary(request: ApiRequest, since: From = None, until: To = None) -> UsageSummary:
+async def get_summary(request: ApiRequest, since: From = None, until: To = None) -> SummaryView:
     """Sum up requests, tokens, cost and latency of a period; of the current month without dates.
 
     A key bound to a workspace sees the usage of its workspace.
     """
     start, end = span(request, since, until)
     await request.services.read_barrier()
+    own = request.caller.workspace
     async with request.reading() as conn:
-        if request.caller.workspace is None:
-            return await queries.usage_summary(conn, start, end)
-        shares = await queries.usage_breakdown(conn, "workspace", None, start, end)
-        empty = await queries.usage_summary(conn, start, start)
-    return _share(shares, request.caller.workspace, empty)
+        shadow = await shadow_totals(conn, start, end, own)
+        if own is None:
+            found = await queries.usage_summary(conn, start, end)
+        else:
+            shares = await queries.usage_breakdown(conn, "workspace", None, start, end)
+            found = _share(shares, own, await queries.usage_summary(conn, start, start))
+    return SummaryView(**msgspec.structs.asdict(found), shadow=shadow)
 
 
 @read("/usage/breakdown", roles=USERS, summary="Break the usage down", operation_id="getUsageBreakdown")

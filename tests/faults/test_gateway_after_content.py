@@ -9,6 +9,7 @@ import openai
 import pytest
 
 from tests.faults.gateway_client import DIALECTS, PROVIDER, TEXT, Dialect, ask, governed, request
+from tests.faults.gateway_judgement import RECORDED, events_of, health_of, judged
 from tests.integration.gateway.live import HELLO, Live, LiveTenant, fresh
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
@@ -22,10 +23,11 @@ BREAKS = {
 }
 
 
-async def breaks(tenant: LiveTenant, dialect: Dialect, target: Dialect, words: str) -> None:
+async def breaks(tenant: LiveTenant, dialect: Dialect, target: Dialect, words: str) -> tuple[str, str]:
     """One stream that breaks after three words, with a healthy target that must not be asked."""
     name = PROVIDER[target]
-    workspace = await governed(tenant, f"{name}/{fresh(words)}", f"{name}/backup")
+    faulty = f"{name}/{fresh(words)}"
+    workspace = await governed(tenant, faulty, f"{name}/backup")
     seen = await ask(tenant, dialect, stream=True, workspace=workspace)
     case = f"{dialect} from {target}, {words}: {seen.body!r}"
     assert seen.status == 200
@@ -38,13 +40,18 @@ async def breaks(tenant: LiveTenant, dialect: Dialect, target: Dialect, words: s
     assert record["usage_source"] in {"partial", "estimated"}
     assert record["output_tokens"] >= 1
     assert record["input_tokens"] >= 1
+    return faulty, seen.request_id
 
 
 @pytest.mark.parametrize("words", BREAKS)
 async def test_a_broken_stream_ends_with_an_error_and_without_its_closing_message(
     tenant: LiveTenant, words: str
 ) -> None:
-    await asyncio.gather(*(breaks(tenant, d, t, words) for d in DIALECTS for t in DIALECTS))
+    cases = await asyncio.gather(*(breaks(tenant, d, t, words) for d in DIALECTS for t in DIALECTS))
+    health = await health_of(tenant)
+    for target, request_id in cases:
+        judged(health, target, words, 1)
+        assert await events_of(tenant, request_id) == [RECORDED]
 
 
 async def test_sdks_raise_on_a_broken_stream(tenant: LiveTenant) -> None:
@@ -83,6 +90,12 @@ async def test_usage_that_is_not_told_is_estimated_and_a_told_zero_is_zero(
     assert estimated["usage_source"] == "estimated"
     assert min(estimated["input_tokens"], estimated["output_tokens"]) > 0
     assert (told["usage_source"], told["input_tokens"], told["output_tokens"]) == ("provider", 0, 0)
+    health = await health_of(tenant)
+    for words, seen in (("no-usage", silent), ("zero-usage", zero)):
+        found = health[f"{name}/fault:{words}"]
+        assert found["requests"] >= 1
+        assert (found["status"], found["error_rate"]) == ("healthy", 0.0)
+        assert await events_of(tenant, seen.request_id) == [RECORDED]
 
 
 async def test_odd_streams_arrive_as_they_were_said(tenant: LiveTenant) -> None:
@@ -119,6 +132,8 @@ async def test_a_client_that_leaves_closes_the_provider_and_is_settled(
     assert (record["outcome"], record["error_code"], record["status"]) == ("cancelled", "client_gone", 499)
     assert record["usage_source"] in {"partial", "estimated"}
     assert record["attempts"][0]["outcome"] == "cancelled"
+    judged(await health_of(tenant), f"{PROVIDER[dialect]}/{model}", "gone", 1)
+    assert await events_of(tenant, request_id) == [RECORDED]
 
 
 async def test_a_provider_that_bills_all_of_it_is_read_to_the_end(live: Live, tenant: LiveTenant) -> None:

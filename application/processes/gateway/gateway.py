@@ -22,6 +22,7 @@ from application.processes.gateway.pii.guard import FAILED as SCRUBBING_FAILED
 from application.processes.gateway.pii.guard import Scrubs
 from application.processes.gateway.pii.relay import GuardedRelay
 from application.processes.gateway.relay import Relay, open_relay
+from application.processes.gateway.shadow import Shadows
 from application.processes.gateway.trace import Trace
 from application.processes.gateway.whole import WholeAnswer, read_whole
 from domain.kernel.errors import NotFound, Unavailable
@@ -49,6 +50,7 @@ class Gateway:
         self._admission = admission or NoQuotas()
         self._scrubs = scrubs
         self._settling: set[asyncio.Task[None]] = set()
+        self._shadows = Shadows(env, upstream, self._admission, self._settle)
 
     async def serve(self, call: GatewayCall) -> Whole | Streamed:
         """Answer one request. Raises Refused, or InvalidInput for what no target's dialect can express.
@@ -89,9 +91,10 @@ class Gateway:
         return ("auto", *(name for name in listing if not name.endswith("/*")))
 
     async def aclose(self) -> None:
-        """Wait, bounded, for records of requests whose clients have gone."""
+        """Break shadows off, and wait, bounded, for records of requests whose clients have gone."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_AT_EXIT_S):
+                await self._shadows.aclose()
                 while self._settling:
                     await asyncio.gather(*self._settling, return_exceptions=True)
 
@@ -243,7 +246,7 @@ class Gateway:
         except Unavailable as error:
             self._later(self._settle(trace, event))
             return error
-        trace.settled(event)
+        self._shadows.follow(trace, trace.settled(event))
         return None
 
     async def _settle(self, trace: Trace, event: AppendRequest) -> None:

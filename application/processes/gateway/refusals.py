@@ -12,6 +12,7 @@ from application.processes.gateway.trace import Trace
 
 BUDGET_EXHAUSTED = "latency_budget_exhausted"
 TOO_SLOW = "too_slow"
+OVERLOADED = "upstream_overloaded"
 _TIMEOUTS = {FailureKind.TIMEOUT_CONNECT, FailureKind.TIMEOUT_FIRST_BYTE, FailureKind.TIMEOUT_IDLE}
 
 
@@ -26,6 +27,8 @@ def terminal(trace: Trace, upstream: Dialect, failure: UpstreamFailure) -> Refus
 def all_failed(trace: Trace, failure: UpstreamFailure) -> Refused:
     """Return the error for a request whose last target failed too."""
     status, code, message = _reading(failure)
+    if code == OVERLOADED and trace.call.request.dialect == "anthropic":
+        status = 529  # what that dialect's clients know an overload by
     attempts = "; ".join(f"{a.provider}/{a.model}: {a.detail or a.outcome}" for a in trace.attempts)
     headers = _retry_after(failure)
     extra: Mapping[str, object] = {"attempts": attempts_of(trace)}
@@ -76,7 +79,7 @@ def _status_reading(status: int) -> tuple[int, str, str]:
         case 401 | 402 | 403:
             return 502, "upstream_credential_refused", "The provider refuses this installation's credential."
         case 503 | 529:
-            return 503, "upstream_overloaded", "The provider is overloaded."
+            return 503, OVERLOADED, "The provider is overloaded."
         case _ if 400 <= status < 500:
             return status, "upstream_error", f"The provider answered {status}."
         case _:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
 
@@ -193,11 +193,11 @@ class Trace:
                 headers["x-aios-cost-micros"] = str(sum(c for c in known if c is not None))
         return headers
 
-    def settled(self, stored: AppendRequest) -> None:
-        """Tell the quota what the stored record says was used."""
-        new = stored.events[0]
-        if isinstance(new.event, RequestRecorded):
-            self.admitted.settle(new.event)
+    def settled(self, stored: AppendRequest) -> RequestRecorded:
+        """Tell the quota what the stored record says was used, and return the record."""
+        record = cast("RequestRecorded", stored.events[0].event)
+        self.admitted.settle(record)
+        return record
 
     def _attempt_texts(self) -> list[str]:
         texts = [attempt_text(a.provider, a.model, outcome_text(a), a.duration_ms) for a in self.attempts]

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psycopg
 
+from domain.kernel.request_record import ShadowRecorded
 from domain.usage.events import SoftCapReached
 from domain.usage.quota import Scope
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
@@ -30,6 +31,18 @@ async def test_a_request_counts_in_every_scope_that_it_names(
             ("user", "s_1", "2026-11", 7, 3),
             ("workspace", "default", "2026-11", 7, 3),
         ]
+        assert (await report(database)).ok
+
+
+async def test_a_shadow_counts_like_the_request_that_it_copies(
+    database: PostgresEndpoint, tmp_path: Path
+) -> None:
+    async with offices(database, tmp_path, 1) as (one,):
+        await one.append("acme/requests/2026-11", record("r1", 7, cost=3), "r1")
+        copy = ShadowRecorded.of(record("r1_shadow", 5, cost=2), "r1")
+        await one.append("acme/requests/2026-11", copy, "r1_shadow")
+        found = await rows(database, f"SELECT * FROM ({USED}) u WHERE kind = 'tenant'")
+        assert found == [("tenant", "", "2026-11", 12, 5)]
         assert (await report(database)).ok
 
 

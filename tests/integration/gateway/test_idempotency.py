@@ -29,6 +29,8 @@ async def test_a_repeated_request_gets_its_first_answer(live: Live, path: str, s
     again = await tenant.post(path, json=body, headers=headers)
     assert {answer.content for answer in both} == {again.content}
     assert again.headers["idempotent-replayed"] == "true"
+    assert {answer.headers["x-request-id"] for answer in both} == {again.headers["x-request-id"]}
+    assert (await tenant.record(again.headers["x-request-id"]))["outcome"] == "succeeded"
     assert len(live.upstream.requests) == 1
     assert await tenant.recorded() == 1
 

@@ -6,11 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from domain.kernel.request_record import Decision
+from domain.kernel.request_record import Decision, ShadowRecorded
 from domain.orchestration.experiments import Tally
 from domain.orchestration.feedback_events import FeedbackGiven
 from projections.orchestration.experiments_project import EXPERIMENTS
 from projections.orchestration.experiments_queries import arm_tallies, ratings
+from projections.orchestration.shadow_queries import shadow_of, shadow_sums, shadow_totals
 from projections.rebuild import rebuild
 from projections.runner import worker_name
 from projections.scope import tenant_connection
@@ -84,3 +85,42 @@ async def test_requests_count_for_their_assigned_arm_and_the_newest_rating_for_a
     await rebuild(EXPERIMENTS, tail=tail, system=engines.system, owner=engines.owner, worker=worker_name())
     assert (await engines.rows(arms), await engines.rows(scores)) == before
     assert "good" not in repr(before)
+
+
+async def test_shadows_are_summed_apart_from_arms(engines: Engines, running: Running) -> None:
+    # given a request with a shadow, and a shadow that was refused
+    tail = MemoryTail()
+    decision = Decision(
+        requested_model="auto", experiment="tone", arm="openai/gpt-5", targets=("local/shadow",)
+    )
+    sent = request(request_id="r1_shadow", decision=decision, duration_ms=100, cost_micros=30)
+    refused = request(
+        request_id="r2_shadow",
+        decision=decision,
+        outcome="failed",
+        status=429,
+        attempts=(),
+        usage=None,
+        cost_micros=0,
+    )
+    tail.append(
+        request(request_id="r1", decision=ARM_A, duration_ms=100, cost_micros=30),
+        ShadowRecorded.of(sent, "r1"),
+        ShadowRecorded.of(refused, "r2"),
+    )
+    # when
+    async with running(tail, [EXPERIMENTS]):
+        await reached(engines, "experiments", 3)
+    async with tenant_connection(engines.app, "t1") as conn:
+        (sums,) = await shadow_sums(conn)
+        totals = await shadow_totals(conn, START - timedelta(days=1), START + timedelta(days=1))
+        one, other = await shadow_of(conn, "r1"), await shadow_of(conn, "r2")
+        tallies = await arm_tallies(conn)
+    # then
+    assert (sums.target, sums.requests, sums.sent, sums.succeeded) == ("local/shadow", 2, 1, 1)
+    assert (sums.latency_ms, sums.cost_micros) == (100, 30)
+    assert (totals.requests, totals.sent, totals.cost_micros) == (2, 1, 30)
+    assert one is not None
+    assert other is not None
+    assert (one.request_id, one.sent, other.sent, other.status) == ("r1_shadow", True, False, 429)
+    assert tallies[("t1", "default", "tone", "openai/gpt-5")].requests == 1

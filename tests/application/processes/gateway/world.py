@@ -24,6 +24,7 @@ from application.orchestration.dialects.requests import (
 from application.orchestration.health import TargetHealth
 from application.orchestration.upstream import ProviderSpec
 from application.ports import Appended, AppendRequest
+from application.processes.gateway.admission import Admission, NoQuotas
 from application.processes.gateway.call import Environment, GatewayCall, Priced
 from application.processes.gateway.gateway import Gateway
 from application.processes.gateway.outcome import Refused, Streamed, Whole
@@ -91,6 +92,10 @@ class World:
 
     def __post_init__(self) -> None:
         self.health = TargetHealth(lambda _tenant, provider: f"cred-{provider}", time.time)
+        self.admit_by(NoQuotas())
+
+    def admit_by(self, admission: Admission) -> None:
+        """Begin anew with other quotas."""
         self.gateway = Gateway(
             Environment(
                 directory=self,
@@ -104,6 +109,7 @@ class World:
                 default_temperature=self.temperature,
             ),
             self.upstream,
+            admission,
             scrubs=Scrubs(PiiScrubbing(self.plans, OneKey()), subject_of),
         )
 
