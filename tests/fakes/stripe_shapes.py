@@ -70,11 +70,13 @@ def invoice(id_: str, now: int, params: Values) -> Values:
         "footer": None,
         "issuer": {"type": "self"},
         "last_finalization_error": None,
+        "latest_revision": None,
         "lines": page([], f"/v1/invoices/{id_}/lines"),
         "livemode": False,
         "metadata": params.get("metadata") or {},
         "next_payment_attempt": None,
         "number": None,
+        "on_behalf_of": None,
         "parent": None,
         "payment_settings": {
             "default_mandate": None,

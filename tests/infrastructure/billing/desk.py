@@ -9,7 +9,6 @@ from typing import Any
 
 from application.billing.commands import SetSubscription
 from application.billing.noticing import receive
-from application.billing.payment_system import Notice
 from application.processes.billing_books import Reconciliation, UsageReporting
 from domain.billing.events import InvoiceIssued
 from domain.billing.payment_events import Depth, DifferenceNoticed, PaymentNoticeReceived
@@ -102,7 +101,7 @@ class Desk:
         """Return every difference that was ever recorded."""
         return [e.event async for e in self.bench.store.log.read(types=[DifferenceNoticed.TYPE])]
 
-    async def stored(self) -> list[Notice]:
+    async def stored(self) -> list[PaymentNoticeReceived]:
         """Return the notices in the log."""
         return [e.event async for e in self.bench.store.log.read(types=[PaymentNoticeReceived.TYPE])]
 
