@@ -43,7 +43,7 @@ class FakeStripe:
     """The server's state and its moods; `outage` drops every connection unanswered.
 
     `fail(status, times)` answers so before anything is done. `lose(path, times)` does what is asked, then
-    drops the connection. `delay_s` is how long each answer takes.
+    drops the connection. `delay_s` is how long each answer is on its way.
     """
 
     state: StripeState = field(default_factory=StripeState)
@@ -78,9 +78,13 @@ class FakeStripe:
 
     def answer(self, seen: Seen) -> tuple[int, Values] | None:
         """Return status and body; None to drop the connection."""
-        time.sleep(self.delay_s)
         if self.outage:
             return None
+        found = self._answer(seen)
+        time.sleep(self.delay_s)
+        return found
+
+    def _answer(self, seen: Seen) -> tuple[int, Values] | None:
         with self._lock:
             self.seen.append(seen)
             if self._failures:
