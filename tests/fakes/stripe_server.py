@@ -28,6 +28,7 @@ class Seen:
     path: str
     params: Values
     idempotency_key: str | None
+    form: str = ""
 
 
 @dataclass
@@ -161,7 +162,7 @@ def _handler_of(fake: FakeStripe) -> type[BaseHTTPRequestHandler]:
                 self._send(401, Refused(401, "Invalid API Key provided").body)
                 return
             key = self.headers.get("idempotency-key")
-            answer = fake.answer(Seen(method, urlsplit(self.path).path, decoded(form), key))
+            answer = fake.answer(Seen(method, urlsplit(self.path).path, decoded(form), key, form))
             if answer is None:
                 self.close_connection = True
                 return
