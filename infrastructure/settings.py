@@ -154,7 +154,7 @@ def _secrets(text: str) -> tuple[str, ...]:
     """Return secrets that are separated by commas, two while one replaces the other."""
     secrets = tuple(part.strip() for part in _text(text).split(","))
     if not all(secrets) or len(secrets) > MOST_WEBHOOK_SECRETS:
-        raise ValueError("give one secret, or two with a comma between them; an empty one lets anybody sign")
+        raise ValueError("give one value, or two with a comma between them; an empty one lets anybody sign")
     return secrets
 
 

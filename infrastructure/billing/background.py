@@ -30,7 +30,7 @@ class BillingWork:
         self._system = system
         self._book = ProjectedUsage(runtime.log, runtime.tail, self._reading)
         key = settings.stripe_secret_key
-        self._payments = StripePayments(key, settings.stripe_api_base) if key else None
+        self._payments = StripePayments(key, clock, settings.stripe_api_base) if key else None
 
     def workflows(self) -> dict[str, WorkflowHandler]:
         """Return the handlers by workflow."""

@@ -14,7 +14,7 @@ from application.billing.previews import Preview, Previews, ledger_at
 from application.ports import Clock
 from domain.billing.ledger import Ledger
 from domain.kernel.aggregate import stream_id
-from domain.kernel.errors import Unavailable
+from domain.kernel.errors import Conflict
 from domain.tenancy.tenant import Tenant
 from infrastructure.billing.stripe_signature import StripeNotices
 from infrastructure.billing.usage_book import ProjectedUsage
@@ -50,9 +50,9 @@ class BillingDesk:
         return self._notices is not None
 
     async def receive(self, body: bytes, signature: str) -> bool:
-        """Store a signed notice, once. Raises Unauthenticated, InvalidInput, Unavailable."""
+        """Store a signed notice, once. Raises Unauthenticated, InvalidInput, Conflict while off."""
         if self._notices is None:
-            raise Unavailable("stripe", "no STRIPE_WEBHOOK_SECRET is set, so no notice can be checked")
+            raise Conflict("Stripe is off: no STRIPE_WEBHOOK_SECRET is set, so no notice can be checked")
         return await receive(self._log, self._notices.read(body, signature, self._clock()), "webhook")
 
     async def _tenant_exists(self, tenant: str) -> bool:

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 import stripe
 from stripe import HTTPXClient, StripeClient
 
 from application.billing.payment_system import Notice, PaymentRefused, RemoteInvoice
+from application.ports import Clock
 from domain.billing.events import InvoiceIssued
 from domain.billing.payment_events import MeterEntry
 from domain.kernel.errors import Unavailable
@@ -39,7 +40,8 @@ _PASSING = (
 class StripePayments:
     """Implements `PaymentSink` and `PaymentRecords`; `base_url` replaces Stripe's own address."""
 
-    def __init__(self, api_key: str, base_url: str | None = None) -> None:
+    def __init__(self, api_key: str, clock: Clock, base_url: str | None = None) -> None:
+        self._clock = clock
         bases: Any = {"api": base_url, "meter_events": base_url} if base_url else {}
         self._http = HTTPXClient(timeout=TIMEOUT_S)
         client = StripeClient(api_key, base_addresses=bases, max_network_retries=0, http_client=self._http)
@@ -81,7 +83,7 @@ class StripePayments:
 
     async def report_usage(self, customer: str, entries: Sequence[MeterEntry], key: str) -> None:
         """Send the entries one after the other: Stripe takes one at a time of a customer's meter."""
-        oldest = datetime.now(UTC) - OLDEST_METERED
+        oldest = self._clock() - OLDEST_METERED
         async with _told():
             for entry in entries:
                 identifier = f"{key}.{entry.hour:%Y%m%d%H}.{entry.meter}"

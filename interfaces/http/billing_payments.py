@@ -61,14 +61,14 @@ class ReconciliationView(Page[DifferenceView], frozen=True, kw_only=True):
     status_code=200,
     opt={"public": True},
     security=OPEN,
-    responses=failures(400, 408, 413, 422, 500, 503),
+    responses=failures(400, 408, 409, 413, 422, 500, 503),
     summary="Take a notice of Stripe",
     operation_id="takeStripeNotice",
 )
 async def take_notice(request: ApiRequest, signature: Signature = None) -> NoticeStored:
     """Keep a signed notice, once; what happened is asked of Stripe later, so order means nothing.
 
-    400 for a signature that fits none of the secrets or is older than 300 s; 503 while no secret is set.
+    400 for a signature that fits none of the secrets or is older than 300 s; 409 while no secret is set.
     """
     body = await request.body()
     try:

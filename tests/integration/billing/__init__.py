@@ -1,0 +1,1 @@
+"""Billing through the whole product."""
