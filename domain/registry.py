@@ -8,7 +8,9 @@ from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
 from domain.tenancy.events import EVENTS as TENANCY
+from domain.usage.correction_events import EVENTS as CORRECTIONS
 from domain.usage.events import EVENTS as USAGE
+from domain.usage.price_events import EVENTS as PRICES
 from domain.workflows.events import EVENTS as WORKFLOWS
 
 KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
@@ -17,6 +19,16 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
+    for classes in (
+        KERNEL,
+        TENANCY,
+        ORCHESTRATION,
+        MODEL_HEALTH,
+        FEEDBACK,
+        WORKFLOWS,
+        USAGE,
+        PRICES,
+        CORRECTIONS,
+    ):
         registry.register(classes)
     return registry

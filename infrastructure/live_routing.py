@@ -18,11 +18,13 @@ from application.orchestration.specs import ProviderSpecs
 from application.ports import Clock
 from application.processes.pricing import TenantPrices
 from application.processes.simulation import Simulator
+from application.usage.ports import Contracts
 from application.usage.pricer import Pricer
 from domain.orchestration.catalogue import Target
 from infrastructure.health.exchange import HealthExchange
 from infrastructure.health.learning import Learning
 from infrastructure.pricing.book import PackagedPriceBook
+from infrastructure.pricing.importing import import_price_book
 from infrastructure.runtime import Runtime
 from infrastructure.settings import Settings
 from projections.orchestration.live import PolicyDirectory, ProviderDirectory
@@ -43,13 +45,16 @@ class LiveRouting:
         *,
         default: Target,
         clock: Clock,
+        contracts: Contracts | None = None,
     ) -> None:
         self._policies = policies
         self._providers = providers
         self._clock = clock
         self._tasks: tuple[HealthExchange, Learning] | None = None
         specs = ProviderSpecs(allow_private=settings.egress == "private")
-        self.prices = TenantPrices(providers, Pricer(PackagedPriceBook.open(settings.data_dir / "cache")))
+        self._editions = settings.data_dir / "cache"
+        book = PackagedPriceBook.open(self._editions)
+        self.prices = TenantPrices(providers, Pricer(book, contracts))
         self.health = TargetHealth(self._credential_of, time.time)
         self.measures = LiveMeasures(
             self.health.first_content, lambda tenant: self.prices.rates(tenant, clock())
@@ -57,8 +62,9 @@ class LiveRouting:
         self.directory = LiveDirectory(policies, providers, specs, self.measures)
         self.simulator = Simulator(self.directory, self.prices, default, self.health.typical_ms)
 
-    def start(self, runtime: Runtime) -> None:
-        """Begin to exchange health with the other processes and to learn; returns at once."""
+    async def start(self, runtime: Runtime) -> None:
+        """Bring the prices into the log, and begin to exchange health with other processes and to learn."""
+        await import_price_book(runtime.log, self._editions, self._clock())
         system = runtime.engine(runtime.where.system_dsn, size=1)
         redis: Redis = Redis.from_url(
             runtime.where.redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S

@@ -24,6 +24,7 @@ from application.processes.gateway.gateway import Gateway
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
 from application.usage.handlers import HANDLERS as USAGE
+from application.usage.price_handlers import HANDLERS as PRICES
 from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unavailable
@@ -133,10 +134,17 @@ class Api:
             self.runtime.reader,
             self.runtime.control_doorbell,
             CONTROL_TYPES,
-            [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.directory.apply],
+            [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.apply],
         )
         default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
-        self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
+        self.routing = LiveRouting(
+            settings,
+            self.policies,
+            self.providers,
+            default=default,
+            clock=clock,
+            contracts=self.quotas.contracts,
+        )
         app_engine = self.runtime.engine(where.app_dsn)
         self.reading = partial(tenant_connection, app_engine)
         self.reads = ReadSide(
@@ -157,7 +165,7 @@ class Api:
             **bind(TENANCY, TenancyPorts(secrets)),
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
-            **bind(USAGE, self.quotas.ports),
+            **bind({**USAGE, **PRICES}, self.quotas.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -196,6 +204,7 @@ class Api:
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
             quotas=self.quotas,
+            prices_of=self.routing.prices.prices,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             observe_request=self.metrics.observe_request,
@@ -210,7 +219,7 @@ class Api:
         await self.live.start()
         await self.reads.waiter.start()
         await self.quotas.start()
-        self.routing.start(self.runtime)
+        await self.routing.start(self.runtime)
         await register_admin_key(self.keys, self.bus, secret_files.admin_key(self.settings), clock())
         try:
             yield

@@ -7,7 +7,16 @@ from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
 from projections.projection import Projection
 from projections.tenancy.project import TENANCY
+from projections.usage.price_project import PRICES
 from projections.usage.project import USAGE
 from projections.workflows.project import WORKFLOWS
 
-PROJECTIONS: tuple[Projection, ...] = (TENANCY, MODEL_POLICIES, MODEL_HEALTH, EXPERIMENTS, WORKFLOWS, USAGE)
+PROJECTIONS: tuple[Projection, ...] = (
+    TENANCY,
+    MODEL_POLICIES,
+    MODEL_HEALTH,
+    EXPERIMENTS,
+    WORKFLOWS,
+    USAGE,
+    PRICES,
+)

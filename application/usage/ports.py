@@ -22,6 +22,14 @@ class PriceBook(Protocol):
         ...
 
 
+class Contracts(Protocol):
+    """The tenants' contract prices in memory, as fresh as the last control event of this process."""
+
+    def find(self, tenant: str, provider: str, model: str, at: datetime) -> UnitPrices | None:
+        """Return what a request that starts at a time costs by contract, None without one."""
+        ...
+
+
 class ListedPrices(Protocol):
     """Prices that a tenant gave for a model, in dollars per million tokens."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -19,8 +20,10 @@ from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from application.processes.simulation import Simulator
+from domain.orchestration.catalogue import Target
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
+from domain.usage.pricing import UnitPrices
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
@@ -70,6 +73,7 @@ class Services:
     returns when they have what was stored before it was called (bounded). `connections(tenant)` are the
     providers in use, whose credentials are never shown. `target_status(tenant, provider, model)` is how
     routing judges a target now. `timetable_of` tells when a workflow is due.
+    `prices_of(tenant, target, at)` is what a request that starts then costs, None when no price is known.
     Bodies have at most `largest_body` bytes and `body_timeout_s` to arrive.
     """
 
@@ -88,6 +92,7 @@ class Services:
     list_events: ListEvents
     timetable_of: TimetableOf
     quotas: Quotas
+    prices_of: Callable[[str, Target, datetime], UnitPrices | None]
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
     observe_request: Callable[[str, str, int, float], None]
