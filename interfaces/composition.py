@@ -23,6 +23,7 @@ from application.processes.gateway.call import Environment
 from application.processes.gateway.gateway import Gateway
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
+from application.usage.corrections import HANDLERS as CORRECTIONS
 from application.usage.handlers import HANDLERS as USAGE
 from application.usage.price_handlers import HANDLERS as PRICES
 from application.workflows.handlers import HANDLERS as WORKFLOWS
@@ -165,7 +166,7 @@ class Api:
             **bind(TENANCY, TenancyPorts(secrets)),
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
-            **bind({**USAGE, **PRICES}, self.quotas.ports),
+            **bind({**USAGE, **PRICES, **CORRECTIONS}, self.quotas.ports(self.reading, self.reads.barrier)),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 

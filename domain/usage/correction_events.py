@@ -12,10 +12,11 @@ from domain.kernel.request_record import TokenCounts
 
 
 class Metered(msgspec.Struct, frozen=True, kw_only=True):
-    """What one request used and cost; `cost_micros` is None where no price was known."""
+    """What one request used and cost; `unpriced` when the price of a part of it was not known."""
 
     usage: TokenCounts
     cost_micros: int | None
+    unpriced: bool = False
 
 
 class UsageCorrected(Event, frozen=True, kw_only=True):

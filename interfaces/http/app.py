@@ -12,6 +12,7 @@ from litestar.types import ControllerRouterHandler
 from interfaces.http import (
     audit,
     console,
+    corrections,
     experiments,
     feedback,
     health,
@@ -54,6 +55,7 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     usage.router,
     quota.router,
     prices.router,
+    corrections.router,
     requests.router,
     workflows.router,
     audit.router,

@@ -35,6 +35,9 @@ _AMOUNTS: dict[str, ColumnElement[Any]] = {
     "cache_write_tokens": func.coalesce(_r.cache_write_tokens, 0),
     "output_tokens": func.coalesce(_r.output_tokens, 0),
     "reasoning_tokens": func.coalesce(_r.reasoning_tokens, 0),
+    "audio_input_tokens": func.coalesce(_r.audio_input_tokens, 0),
+    "audio_output_tokens": func.coalesce(_r.audio_output_tokens, 0),
+    "web_searches": func.coalesce(_r.web_searches, 0),
     "cost_micros": func.coalesce(_r.cost_micros, 0),
     "latency_ms": _r.duration_ms,
 }

@@ -37,6 +37,8 @@ EXPECTED = {
     ("GET", "/usage/prices/history"): {"admin", "operator", "auditor", "service"},
     ("GET", "/usage/prices/effective"): {"admin", "operator", "auditor", "service"},
     ("GET", "/usage/prices/editions"): {"admin", "operator", "auditor", "service"},
+    ("POST", "/usage/corrections"): {"admin"},
+    ("GET", "/usage/corrections"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
     ("GET", "/workflows"): {"admin", "operator", "auditor"},
