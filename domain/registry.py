@@ -11,6 +11,7 @@ from domain.tenancy.events import EVENTS as TENANCY
 from domain.usage.correction_events import EVENTS as CORRECTIONS
 from domain.usage.events import EVENTS as USAGE
 from domain.usage.price_events import EVENTS as PRICES
+from domain.webhooks.events import EVENTS as WEBHOOKS
 from domain.workflows.events import EVENTS as WORKFLOWS
 
 KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
@@ -29,6 +30,7 @@ def event_registry() -> EventRegistry:
         USAGE,
         PRICES,
         CORRECTIONS,
+        WEBHOOKS,
     ):
         registry.register(classes)
     return registry

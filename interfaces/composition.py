@@ -26,6 +26,7 @@ from application.tenancy.ports import TenancyPorts
 from application.usage.corrections import HANDLERS as CORRECTIONS
 from application.usage.handlers import HANDLERS as USAGE
 from application.usage.price_handlers import HANDLERS as PRICES
+from application.webhooks.handlers import HANDLERS as WEBHOOKS
 from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unavailable
@@ -68,6 +69,7 @@ from infrastructure.telemetry import logging as telemetry
 from infrastructure.telemetry.metrics import Metrics
 from infrastructure.web_build import WebBuildError, destination
 from infrastructure.web_build import build as build_console
+from infrastructure.webhooks.ports import webhook_ports
 from interfaces.http.app import create_app
 from interfaces.http.server import listen, serve
 from interfaces.http.services import Services
@@ -167,6 +169,7 @@ class Api:
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **bind({**USAGE, **PRICES, **CORRECTIONS}, self.quotas.ports(self.reading, self.reads.barrier)),
+            **bind(WEBHOOKS, webhook_ports(self.settings, secrets)),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 

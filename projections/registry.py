@@ -9,6 +9,7 @@ from projections.projection import Projection
 from projections.tenancy.project import TENANCY
 from projections.usage.price_project import PRICES
 from projections.usage.project import USAGE
+from projections.webhooks.project import WEBHOOKS
 from projections.workflows.project import WORKFLOWS
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -19,4 +20,5 @@ PROJECTIONS: tuple[Projection, ...] = (
     WORKFLOWS,
     USAGE,
     PRICES,
+    WEBHOOKS,
 )

@@ -43,7 +43,7 @@ class SoftCapReached(Event, frozen=True, kw_only=True):
 
 
 class HardCapReached(Event, frozen=True, kw_only=True):
-    """A hard cap refused a request, or nothing of it remains; one event a scope and month.
+    """A hard cap did not let a request pass as it was asked, or nothing remains; one event a scope and month.
 
     Amounts are tokens or micro-dollars, as of when it was noticed; `used` may be below `limit`, for what is
     refused is what could have passed it.

@@ -15,6 +15,7 @@ from domain.workflows.events import RunRequested, TickRecorded
 from infrastructure.jobs import credentials
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
+from infrastructure.webhooks import jobs as webhooks
 
 WORKFLOW_RETRIES = 5
 ROOM_TO_END_S = 30.0
@@ -65,4 +66,9 @@ def _runs_of(envelope: Envelope[Any]) -> Iterable[str]:
     return (workflow_job_name(envelope.event.workflow),)
 
 
-ROUTES: Routes = {TickRecorded.TYPE: _runs_of, RunRequested.TYPE: _runs_of, **credentials.ROUTES}
+ROUTES: Routes = {
+    TickRecorded.TYPE: _runs_of,
+    RunRequested.TYPE: _runs_of,
+    **credentials.ROUTES,
+    **webhooks.ROUTES,
+}

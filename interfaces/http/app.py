@@ -26,6 +26,7 @@ from interfaces.http import (
     session,
     simulation,
     usage,
+    webhooks,
     workflows,
 )
 from interfaces.http.authentication import Authentication
@@ -57,6 +58,7 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     prices.router,
     corrections.router,
     requests.router,
+    webhooks.router,
     workflows.router,
     audit.router,
 ]
