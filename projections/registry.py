@@ -7,6 +7,7 @@ from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
 from projections.projection import Projection
 from projections.tenancy.project import TENANCY
+from projections.usage.notices import NOTICES
 from projections.usage.price_project import PRICES
 from projections.usage.project import USAGE
 from projections.webhooks.project import WEBHOOKS
@@ -20,5 +21,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     WORKFLOWS,
     USAGE,
     PRICES,
+    NOTICES,
     WEBHOOKS,
 )

@@ -149,6 +149,29 @@ async def test_the_soft_threshold_warns_and_tells_once(own: LiveTenant) -> None:
     assert len(found) == len(await soft_caps(own)) == 1
 
 
+async def test_a_hard_cap_that_refuses_is_told_once_and_stands_among_the_notices(own: LiveTenant) -> None:
+    limits = {"monthly_token_limit": 300, "soft_cap_enabled": False}
+    await own.call("PUT", "/usage/quota", json=limits)
+    for _ in range(3):
+        assert (await own.post(CHAT, json={**BODY, "max_tokens": 5000})).status_code == 429
+    async with asyncio.timeout(30):
+        while not (found := (await own.call("GET", "/usage/notices"))["items"]):  # noqa: ASYNC110 - nothing rings
+            await asyncio.sleep(0.1)
+    assert [(each["cap"], each["scope"], each["used"], each["limit"]) for each in found] == [
+        ("hard", "tenant", 0, 300)
+    ]
+    told = await own.call("GET", "/audit/events", params={"type": "usage.hard_cap_reached"})
+    assert len(told["items"]) == 1
+
+
+async def test_a_cap_set_below_what_is_used_blocks_at_once_and_takes_nothing_back(own: LiveTenant) -> None:
+    used = (await own.post(CHAT, json=BODY)).json()["usage"]["total_tokens"]
+    put = await own.call("PUT", "/usage/quota", json={"monthly_token_limit": 1})
+    assert (put["used"], put["remaining"], put["state"]) == (used, 0, "exceeded")
+    assert (await own.post(CHAT, json=BODY)).status_code == 429
+    assert (await quota(own))["used"] == used
+
+
 async def soft_caps(tenant: LiveTenant) -> list[Any]:
     found = await tenant.call("GET", "/audit/events", params={"type": "usage.soft_cap_reached"})
     return list(found["items"])

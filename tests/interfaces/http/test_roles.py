@@ -39,6 +39,7 @@ EXPECTED = {
     ("GET", "/usage/prices/editions"): {"admin", "operator", "auditor", "service"},
     ("POST", "/usage/corrections"): {"admin"},
     ("GET", "/usage/corrections"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/usage/notices"): {"admin", "operator", "auditor"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
     ("POST", "/webhooks"): {"admin"},
