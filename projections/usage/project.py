@@ -119,7 +119,8 @@ def _keys(tenant: str, event: RequestRecorded | UsageCorrected) -> list[tuple[An
         ("user", cut(event.subject)),
     )
     hour = event.started_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    starts = (("hour", hour), ("day", hour.replace(hour=0)))
+    day = hour.replace(hour=0)
+    starts = (("hour", hour), ("day", day), ("month", day.replace(day=1)))
     return [(tenant, dim, grain, start, value) for grain, start in starts for dim, value in values]
 
 

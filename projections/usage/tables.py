@@ -1,4 +1,4 @@
-"""Tables of usage: one row a request, and counters by hour and by day for each value of each dimension.
+"""Tables of usage: one row a request, and counters by hour, day and month for each value of a dimension.
 
 Rollups answer a month of a million requests from some hundred rows. No table but `usage_users` holds the name
 of a user; rollups know the data subject's reference, so an erasure removes one row and sums stay exact.
@@ -13,7 +13,7 @@ from projections.tables import METADATA, tenant_key
 
 DIMENSIONS = ("total", "workspace", "segment", "provider", "model", "key", "user")
 LATENCY_DIMENSIONS = frozenset({"total", "workspace", "segment", "provider", "model"})
-GRAINS = ("hour", "day")
+GRAINS = ("hour", "day", "month")
 
 usage_requests = Table(
     "usage_requests",
