@@ -12,7 +12,10 @@ from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
 from domain.tenancy.events import EVENTS as TENANCY
+from domain.usage.correction_events import EVENTS as CORRECTIONS
 from domain.usage.events import EVENTS as USAGE
+from domain.usage.price_events import EVENTS as PRICES
+from domain.webhooks.events import EVENTS as WEBHOOKS
 from domain.workflows.events import EVENTS as WORKFLOWS
 
 KERNEL: tuple[type[Event], ...] = (RequestRecorded, ShadowRecorded)
@@ -33,6 +36,9 @@ def event_registry() -> EventRegistry:
         PSEUDONYMS,
         BILLING,
         PAYMENTS,
+        PRICES,
+        CORRECTIONS,
+        WEBHOOKS,
     ):
         registry.register(classes)
     return registry

@@ -20,11 +20,13 @@ from application.orchestration.specs import ProviderSpecs
 from application.ports import Clock
 from application.processes.pricing import TenantPrices
 from application.processes.simulation import Simulator
+from application.usage.ports import Contracts
 from application.usage.pricer import Pricer
 from domain.orchestration.catalogue import Target
 from infrastructure.health.exchange import HealthExchange
 from infrastructure.health.learning import Learning
 from infrastructure.pricing.book import PackagedPriceBook
+from infrastructure.pricing.importing import import_price_book
 from infrastructure.providers.connection_tester import ConnectionTester
 from infrastructure.providers.local import Endpoint
 from infrastructure.runtime import Runtime
@@ -52,6 +54,7 @@ class LiveRouting:
         *,
         default: Target,
         clock: Clock,
+        contracts: Contracts | None = None,
     ) -> None:
         self._policies = policies
         self._providers = providers
@@ -59,7 +62,9 @@ class LiveRouting:
         self._tasks: tuple[HealthExchange, Learning] | None = None
         self._allow_private = settings.egress == "private"
         specs = ProviderSpecs(allow_private=self._allow_private)
-        self.prices = TenantPrices(providers, Pricer(PackagedPriceBook.open(settings.data_dir / "cache")))
+        self._editions = settings.data_dir / "cache"
+        book = PackagedPriceBook.open(self._editions)
+        self.prices = TenantPrices(providers, Pricer(book, contracts))
         self.health = TargetHealth(self._credential_of, time.time)
         self.credentials = CredentialWatch(self._credential_of)
         self.measures = LiveMeasures(
@@ -72,8 +77,9 @@ class LiveRouting:
         """Return what tests connections; `local` tells where the embedded model listens."""
         return ConnectionTester(local, allow_private=self._allow_private)
 
-    def start(self, runtime: Runtime) -> None:
-        """Begin to exchange health with the other processes and to learn; returns at once."""
+    async def start(self, runtime: Runtime) -> None:
+        """Bring the prices into the log, and begin to exchange health with other processes and to learn."""
+        await import_price_book(runtime.log, self._editions, self._clock())
         system = runtime.engine(runtime.where.system_dsn, size=1)
         redis: Redis = Redis.from_url(
             runtime.where.redis_url, socket_timeout=REDIS_TIMEOUT_S, socket_connect_timeout=REDIS_TIMEOUT_S

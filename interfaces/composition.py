@@ -24,7 +24,10 @@ from application.processes.gateway.call import Environment
 from application.processes.gateway.gateway import Gateway
 from application.tenancy.handlers import HANDLERS as TENANCY
 from application.tenancy.ports import TenancyPorts
+from application.usage.corrections import HANDLERS as CORRECTIONS
 from application.usage.handlers import HANDLERS as USAGE
+from application.usage.price_handlers import HANDLERS as PRICES
+from application.webhooks.handlers import HANDLERS as WEBHOOKS
 from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unavailable
@@ -69,6 +72,7 @@ from infrastructure.telemetry import logging as telemetry
 from infrastructure.telemetry.metrics import Metrics
 from infrastructure.web_build import WebBuildError, destination
 from infrastructure.web_build import build as build_console
+from infrastructure.webhooks.ports import webhook_ports
 from interfaces.http.app import create_app
 from interfaces.http.server import listen, serve
 from interfaces.http.services import Services
@@ -135,7 +139,10 @@ class Api:
         self.providers = orchestration_live.ProviderDirectory(builtins.connections, builtins.missing)
         self.quotas = ProcessQuotas(self.runtime, clock)
         default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
-        self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
+        self.routing = LiveRouting(
+            settings, self.policies, self.providers,
+            default=default, clock=clock, contracts=self.quotas.contracts,
+        )  # fmt: skip
         self.live = LiveState(
             self.runtime.reader,
             self.runtime.control_doorbell,
@@ -144,7 +151,7 @@ class Api:
                 self.keys.apply,
                 self.policies.apply,
                 self.providers.apply,
-                self.quotas.directory.apply,
+                self.quotas.apply,
                 self.routing.credentials.apply,
             ],
         )
@@ -171,8 +178,9 @@ class Api:
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **self.pii.handlers,
-            **bind(USAGE, self.quotas.ports),
             **bind(BILLING, self.billing.ports),
+            **bind({**USAGE, **PRICES, **CORRECTIONS}, self.quotas.ports(self.reading, self.reads.barrier)),
+            **bind(WEBHOOKS, webhook_ports(self.settings, secrets)),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -213,6 +221,7 @@ class Api:
             timetable_of=timetable_of,
             quotas=self.quotas,
             billing=self.billing,
+            prices_of=self.routing.prices.prices,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             refusal=self.routing.credentials.refusal,
@@ -229,7 +238,7 @@ class Api:
         await self.live.start()
         await self.reads.waiter.start()
         await self.quotas.start()
-        self.routing.start(self.runtime)
+        await self.routing.start(self.runtime)
         await register_admin_key(self.keys, self.bus, secret_files.admin_key(self.settings), clock())
         try:
             yield

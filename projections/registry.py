@@ -10,7 +10,10 @@ from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
 from projections.projection import Projection
 from projections.tenancy.project import TENANCY
+from projections.usage.notices import NOTICES
+from projections.usage.price_project import PRICES
 from projections.usage.project import USAGE
+from projections.webhooks.project import WEBHOOKS
 from projections.workflows.project import WORKFLOWS
 
 PROJECTIONS: tuple[Projection, ...] = (
@@ -23,4 +26,7 @@ PROJECTIONS: tuple[Projection, ...] = (
     PSEUDONYMS,
     BILLING,
     BILLING_USAGE,
+    PRICES,
+    NOTICES,
+    WEBHOOKS,
 )

@@ -39,4 +39,5 @@ class SetQuota(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     soft_cap_enabled: bool = True
     soft_cap_threshold: Annotated[float, Meta(gt=0, le=1)] = 0.8
     shrink_max_tokens: bool = False
+    currency: Annotated[str, Meta(max_length=20, description="USD; no other is known")] = "USD"
     time_zone: Annotated[str, Meta(min_length=1, max_length=64, examples=["Europe/Berlin"])] = "UTC"

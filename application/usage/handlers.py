@@ -9,6 +9,7 @@ from typing import Any
 from application.bus import Command, Work
 from application.usage.answers import QuotaSetAnswer
 from application.usage.commands import SetQuota
+from application.usage.money import check_currency
 from application.usage.ports import UsagePorts
 from domain.kernel.errors import Forbidden, InvalidInput
 from domain.kernel.values import MICROS
@@ -22,6 +23,7 @@ COST = "/monthly_cost_limit_usd"
 async def set_quota(command: SetQuota, work: Work, ports: UsagePorts) -> QuotaSetAnswer:
     """Set a scope's limits. Raises Forbidden, InvalidInput."""
     work.caller.require(*WRITERS)
+    check_currency(command.currency)
     own = work.caller.workspace
     if own is not None and (command.scope, command.id) != ("workspace", own):
         raise Forbidden(f"this key is bound to workspace '{own}' and sets the quota of no other scope")

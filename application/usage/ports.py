@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Protocol
 
+from domain.usage.correction import Recorded
 from domain.usage.pricing import UnitPrices
 
 
@@ -19,6 +20,14 @@ class PriceBook(Protocol):
 
     def find(self, provider: str, base_url: str, model: str, at: datetime) -> UnitPrices | None:
         """Return a model's prices at a time, None when the book does not know the model there."""
+        ...
+
+
+class Contracts(Protocol):
+    """The tenants' contract prices in memory, as fresh as the last control event of this process."""
+
+    def find(self, tenant: str, provider: str, model: str, at: datetime) -> UnitPrices | None:
+        """Return what a request that starts at a time costs by contract, None without one."""
         ...
 
 
@@ -59,7 +68,9 @@ class Seller(Protocol):
 class UsagePorts:
     """What usage's handlers get beside the unit of work.
 
-    `subject_reference(tenant, user)` is the pseudonym of a person.
+    `subject_reference(tenant, user)` is the pseudonym of a person. `find_record(tenant, request_id)` is the
+    record of a request that has ended, None when there is none; as new as every one that had ended.
     """
 
     subject_reference: Callable[[str, str], str]
+    find_record: Callable[[str, str], Awaitable[Recorded | None]]

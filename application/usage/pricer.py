@@ -1,38 +1,33 @@
-"""Prices one attempt: by the tenant's own prices, else by the price book, else not at all."""
+"""Prices one attempt: by contract, else by what the tenant said of its provider, else by the price book."""
 
 from __future__ import annotations
 
 from datetime import datetime
 from functools import lru_cache
 
-from application.usage.ports import ListedPrices, PriceBook, Seller
-from domain.kernel.request_record import TokenCounts
-from domain.usage.pricing import Price, UnitPrices, blended_rate, cost_micros, nanos_of
+from application.usage.ports import Contracts, ListedPrices, PriceBook, Seller
+from domain.usage.pricing import Price, UnitPrices, nanos_of
 
 EMBEDDED = "local"
 _FREE = UnitPrices(version=EMBEDDED)
 
 
 class Pricer:
-    """Turns usage into money; in memory, for the gateway's hot path."""
+    """Finds the prices that hold; in memory, for the gateway's hot path."""
 
-    def __init__(self, book: PriceBook) -> None:
+    def __init__(self, book: PriceBook, contracts: Contracts | None = None) -> None:
         self._book = book
+        self._contracts = contracts
 
-    def cost(
-        self, seller: Seller, model: str, usage: TokenCounts, at: datetime
-    ) -> tuple[int | None, str | None]:
-        """Return (micro-dollars, price version), (None, None) when no price is known: never a guessed 0."""
-        prices = self.prices(seller, model, at)
-        return (None, None) if prices is None else (cost_micros(usage, prices), prices.version)
+    def prices(self, tenant: str, seller: Seller, model: str, at: datetime) -> UnitPrices | None:
+        """Return what a tenant pays for a model at a time, None when no price is known: never a guessed 0.
 
-    def rate(self, seller: Seller, model: str, at: datetime) -> float | None:
-        """Return what a model costs in comparison with others, None when no price is known."""
-        prices = self.prices(seller, model, at)
-        return None if prices is None else blended_rate(prices)
-
-    def prices(self, seller: Seller, model: str, at: datetime) -> UnitPrices | None:
-        """Return a model's prices at a time; the embedded model costs nothing."""
+        The embedded model costs nothing without a contract.
+        """
+        if self._contracts is not None:
+            contract = self._contracts.find(tenant, seller.name, model, at)
+            if contract is not None:
+                return contract
         if seller.name == EMBEDDED:
             return _FREE
         listed = seller.prices(model)

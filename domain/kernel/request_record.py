@@ -19,13 +19,21 @@ Outcome = Literal["succeeded", "failed", "cancelled", "interrupted"]
 
 
 class TokenCounts(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """Tokens of one answer. `input` holds everything read, cached or not; an explicit 0 differs from None."""
+    """Tokens of one answer. `input` holds everything read, cached or not; an explicit 0 differs from None.
+
+    `cache_write_1h` is the part of `cache_write` that is kept for an hour. `audio_input` and `audio_output`
+    are parts of input and output. `web_searches` counts calls of the provider's own search, not tokens.
+    """
 
     input: int | None = None
     cached_input: int | None = None
     cache_write: int | None = None
     output: int | None = None
     reasoning: int | None = None
+    cache_write_1h: int | None = None
+    audio_input: int | None = None
+    audio_output: int | None = None
+    web_searches: int | None = None
 
     @property
     def total(self) -> int:

@@ -42,4 +42,22 @@ class SoftCapReached(Event, frozen=True, kw_only=True):
     scope_id: str = ""
 
 
-EVENTS: tuple[type[Event], ...] = (QuotaSet, SoftCapReached)
+class HardCapReached(Event, frozen=True, kw_only=True):
+    """A hard cap did not let a request pass as it was asked, or nothing remains; one event a scope and month.
+
+    Amounts are tokens or micro-dollars, as of when it was noticed; `used` may be below `limit`, for what is
+    refused is what could have passed it.
+    """
+
+    TYPE: ClassVar[str] = "usage.hard_cap_reached"
+
+    scope: ScopeKind
+    month: str
+    unit: Unit
+    used: int
+    limit: int
+    reached_at: datetime
+    scope_id: str = ""
+
+
+EVENTS: tuple[type[Event], ...] = (QuotaSet, SoftCapReached, HardCapReached)

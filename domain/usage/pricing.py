@@ -1,8 +1,8 @@
 """What tokens cost: exact integer arithmetic, rounded once, half to even, to whole micro-dollars.
 
-Prices are nano-dollars per million tokens. Of the input, what was read from a cache or written to one has its
-own price; a tier applies to every token of a request whose whole input is longer than the tier's start, as
-the providers bill it.
+Prices are nano-dollars per million tokens. Of the input, what was read from a cache, written to one, or is
+audio has its own price; a tier applies to every token of a request whose whole input is longer than the
+tier's start, as the providers bill it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,9 @@ FREE = Price(0)
 class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
     """The prices of one model at one time. Classes without a price of their own cost as input or output.
 
-    `version` names the price book, so that a cost can be explained later; `request_nanos` is a fee a request.
+    `version` names the price book, so that a cost can be explained later; `request_nanos` is a fee a request,
+    `search_nanos` one for each search of the provider's own tool. Writes to a cache that keeps for an hour
+    cost as other writes without a price of their own.
     """
 
     version: str
@@ -49,6 +51,10 @@ class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: Price | None = None
     reasoning: Price | None = None
     request_nanos: int = 0
+    cache_write_1h: Price | None = None
+    audio_input: Price | None = None
+    audio_output: Price | None = None
+    search_nanos: int = 0
 
 
 def nanos_of(usd: Decimal) -> int:
@@ -56,27 +62,45 @@ def nanos_of(usd: Decimal) -> int:
     return int((usd * NANOS).to_integral_value(rounding=ROUND_HALF_EVEN))
 
 
+def usd_per_million(nanos: int) -> str:
+    """Write nano-dollars as a plain decimal string of dollars, without zeros at its end: `0.15`."""
+    return f"{Decimal(nanos).scaleb(-9).normalize():f}"
+
+
 def cost_micros(usage: TokenCounts, prices: UnitPrices) -> int:
     """Return the cost of one attempt in micro-dollars. Counts that were not reported count as 0.
 
-    Cached and written tokens are parts of the input, reasoning is a part of the output; parts that exceed
-    their whole are billed as they are, the rest of the whole as nothing.
+    Cached, written and audio tokens are parts of the input, reasoning and audio are parts of the output;
+    parts that exceed their whole are billed as they are, the rest of the whole as nothing.
     """
     cached, written = usage.cached_input or 0, usage.cache_write or 0
-    whole = max(usage.input or 0, cached + written)
+    spoken = (usage.audio_input or 0) if prices.audio_input else 0
+    whole = max(usage.input or 0, cached + written + spoken)
     input_nanos = prices.input.at(whole)
-    total = (whole - cached - written) * input_nanos
+    total = (whole - cached - written - spoken) * input_nanos
     total += cached * (prices.cached_input.at(whole) if prices.cached_input else input_nanos)
-    total += written * (prices.cache_write.at(whole) if prices.cache_write else input_nanos)
+    if written:
+        total += _written(usage, prices, whole)
+    if spoken and prices.audio_input:
+        total += spoken * prices.audio_input.at(whole)
     total += _output(usage, prices, whole)
-    total += prices.request_nanos * _TOKENS
+    total += (prices.request_nanos + prices.search_nanos * (usage.web_searches or 0)) * _TOKENS
     return _half_even(total, _TOKENS * _NANOS_A_MICRO)
 
 
 def cost_bound_micros(input_tokens: int, output_tokens: int, prices: UnitPrices) -> int:
-    """Return the most that so many tokens can cost, whatever class each of them turns out to be of."""
-    inputs = (prices.input, prices.cached_input, prices.cache_write)
-    outputs = (prices.output, prices.reasoning)
+    """Return the most that so many tokens can cost, whatever class each of them turns out to be of.
+
+    Fees for searches are not in it: how often a provider searches is not known before.
+    """
+    inputs = (
+        prices.input,
+        prices.cached_input,
+        prices.cache_write,
+        prices.cache_write_1h,
+        prices.audio_input,
+    )
+    outputs = (prices.output, prices.reasoning, prices.audio_output)
     total = input_tokens * max(_dearest(price, input_tokens) for price in inputs if price is not None)
     total += output_tokens * max(_dearest(price, input_tokens) for price in outputs if price is not None)
     total += prices.request_nanos * _TOKENS
@@ -101,10 +125,24 @@ def _dearest(price: Price, most_input: int) -> int:
 def _output(usage: TokenCounts, prices: UnitPrices, whole_input: int) -> int:
     output = usage.output or 0
     nanos = prices.output.at(whole_input)
-    if prices.reasoning is None:
+    if prices.reasoning is None and prices.audio_output is None:
         return output * nanos
-    reasoning = usage.reasoning or 0
-    return max(0, output - reasoning) * nanos + reasoning * prices.reasoning.at(whole_input)
+    total, plain = 0, output
+    for price, tokens in ((prices.reasoning, usage.reasoning), (prices.audio_output, usage.audio_output)):
+        if price is not None and tokens:
+            total += tokens * price.at(whole_input)
+            plain -= tokens
+    return total + max(0, plain) * nanos
+
+
+def _written(usage: TokenCounts, prices: UnitPrices, whole: int) -> int:
+    """Return the nano-dollars (times a million) of what was written to caches."""
+    written = usage.cache_write or 0
+    short = (prices.cache_write or prices.input).at(whole)
+    if prices.cache_write_1h is None:
+        return written * short
+    long = min(usage.cache_write_1h or 0, written)
+    return (written - long) * short + long * prices.cache_write_1h.at(whole)
 
 
 def _half_even(numerator: int, denominator: int) -> int:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from typing import Any
 from uuid import uuid4
 
 from psycopg import AsyncConnection, Error, sql
 from psycopg.conninfo import make_conninfo
 
 from domain.kernel.errors import Unavailable
+from domain.kernel.events import Envelope
 from infrastructure.ending import end
 from infrastructure.event_store.reader import Batch, LogReader
 from infrastructure.event_store.statements import LOG_CHANNEL
@@ -98,6 +100,11 @@ class Tail:
     async def head(self) -> int:
         """Return the position of the newest event."""
         return await self._reader.head()
+
+    async def at(self, position: int) -> Envelope[Any] | None:
+        """Return the event at a position, None beyond the end of the log."""
+        batch = await self.read_batch(position - 1, 1)
+        return batch.events[0] if batch.events else None
 
     async def read_batch(self, after: int, limit: int, types: Sequence[str] | None = None) -> Batch:
         """Return up to `limit` events after a position, without waiting."""

@@ -1,4 +1,4 @@
-"""Destroys the data keys of provider credentials that are no longer used: the log opens them no more."""
+"""Destroys the data keys of credentials and secrets that are no longer used: the log opens them no more."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 from domain.kernel.events import Envelope
 from domain.orchestration.events import ProviderRegistered, ProviderRemoved
+from domain.webhooks.events import WebhookRemoved
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
 from infrastructure.keyring.keyring import Keyring
@@ -28,4 +29,8 @@ def _wanted(envelope: Envelope[Any]) -> Iterable[str]:
     return (NAME,) if envelope.event.retired else ()
 
 
-ROUTES: Routes = {ProviderRegistered.TYPE: _wanted, ProviderRemoved.TYPE: _wanted}
+ROUTES: Routes = {
+    ProviderRegistered.TYPE: _wanted,
+    ProviderRemoved.TYPE: _wanted,
+    WebhookRemoved.TYPE: _wanted,
+}

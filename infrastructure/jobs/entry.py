@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 
 from application.orchestration.specs import ProviderSpecs
@@ -22,6 +22,8 @@ from infrastructure.jobs.product import workflow_jobs
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
 from infrastructure.telemetry.metrics import Metrics
+from infrastructure.webhooks.jobs import webhook_jobs
+from infrastructure.webhooks.sender import HttpSender
 
 CONNECTIONS_A_THREAD = 3
 CLOSE_WITHIN_S = 2.0
@@ -32,6 +34,7 @@ async def worker(settings: Settings, where: Endpoints) -> None:
     stop = stop_on_signals()
     async with (
         _runtime(settings, where, "worker") as runtime,
+        aclosing(HttpSender(allow_private=settings.egress == "private")) as sender,
         job_pool(where.system_dsn, size=CONNECTIONS_A_THREAD * THREADS) as pool,
         AsyncExitStack() as stack,
     ):
@@ -44,6 +47,7 @@ async def worker(settings: Settings, where: Endpoints) -> None:
                 *workflow_jobs(_workflow_handlers(settings, runtime, billing), ports),
                 *billing.jobs(),
                 credentials_job(runtime.keyring),
+                *webhook_jobs(runtime.log, runtime.tail.at, sender, _clock),
             ],
             tail=runtime.tail,
             pool=pool,

@@ -13,7 +13,7 @@ from dramatiq.errors import Retry
 from domain.kernel.errors import AiosError, Corrupt
 from domain.kernel.events import Envelope
 from infrastructure.jobs.inbox import Inbox
-from infrastructure.jobs.job import Job, JobCall, JobRef, Observer, Outcome
+from infrastructure.jobs.job import Job, JobCall, JobRef, Observer, Outcome, Postponed
 from infrastructure.jobs.locks import AdvisoryLocks
 
 EventAt = Callable[[int], Awaitable[Envelope[Any] | None]]
@@ -71,6 +71,9 @@ class Executor:
             return "repeated"
         try:
             await self._handle(job, ref, last)
+        except Postponed as later:
+            await self._inbox.postpone(ref, later.until)
+            return "postponed"
         except Exception as error:
             logger.exception("job %s failed%s", ref.job, " for good" if last else ", it will be tried again")
             if not last:

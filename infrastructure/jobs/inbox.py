@@ -30,13 +30,19 @@ INSERT INTO inbox (job, position, correlation, state, done_at, error) VALUES (%s
 ON CONFLICT (job, position) DO UPDATE
 SET state = excluded.state, done_at = excluded.done_at, error = excluded.error WHERE inbox.state <> 'done'
 """
-# The pause before a job is handed over again doubles each time.
+_POSTPONE = """
+INSERT INTO inbox (job, position, correlation, not_before) VALUES (%s, %s, %s, %s)
+ON CONFLICT (job, position) DO UPDATE SET not_before = excluded.not_before, deliveries = 1
+WHERE inbox.state = 'handed'
+"""
+# The pause before a job is handed over again doubles each time; a postponed one comes when it is due.
 _OVERDUE = f"""
-UPDATE inbox SET handed_at = now(), deliveries = deliveries + 1
+UPDATE inbox SET handed_at = now(), not_before = NULL, deliveries = deliveries + 1
 WHERE (job, position) IN (
     SELECT job, position FROM inbox
-    WHERE state = 'handed' AND handed_at < coalesce(%s::timestamptz, now() - make_interval(
-        secs => least({FIRST_PATIENCE_S} * 2.0 ^ least(deliveries - 1, 10), {LONGEST_PATIENCE_S})))
+    WHERE state = 'handed' AND coalesce(not_before, '-infinity') <= now()
+      AND (not_before IS NOT NULL OR handed_at < coalesce(%s::timestamptz, now() - make_interval(
+        secs => least({FIRST_PATIENCE_S} * 2.0 ^ least(deliveries - 1, 10), {LONGEST_PATIENCE_S}))))
     ORDER BY handed_at LIMIT {PAGE} FOR UPDATE SKIP LOCKED)
 RETURNING job, position, correlation
 """
@@ -58,6 +64,11 @@ class Inbox:
     async def done(self, ref: JobRef) -> None:
         """Record that a job is done; repeats of it are skipped from now on."""
         await self._end(ref, "done", None)
+
+    async def postpone(self, ref: JobRef, until: datetime) -> None:
+        """Have a job handed over again at a time; repeats that are in the queue by then may come before."""
+        async with self._connection() as conn:
+            await conn.execute(_POSTPONE, [ref.job, ref.position, ref.correlation, until])
 
     async def failed(self, ref: JobRef, error: str) -> None:
         """Record that a job was given up; `error` holds no personal data."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, Literal
 from uuid import UUID, uuid5
 
@@ -11,8 +12,16 @@ import msgspec
 from domain.kernel.events import Envelope
 
 _JOBS = UUID("6f6ef0bb-0f6c-5c0f-a1b9-3a2f0a3f8b11")
-Outcome = Literal["done", "repeated", "busy", "retried", "failed"]
+Outcome = Literal["done", "repeated", "busy", "retried", "postponed", "failed"]
 Observer = Callable[[str, Outcome], None]
+
+
+class Postponed(Exception):
+    """A handler has more to do, but not before `until`: the job comes again then, and has not failed."""
+
+    def __init__(self, until: datetime) -> None:
+        super().__init__(f"not before {until.isoformat()}")
+        self.until = until
 
 
 class JobRef(msgspec.Struct, frozen=True):
@@ -31,6 +40,7 @@ class JobRef(msgspec.Struct, frozen=True):
 class JobCall(msgspec.Struct, frozen=True, kw_only=True):
     """One attempt at a job, as its handler sees it: the event that asks for it, and whether to give up after.
 
+    A handler that raises Postponed has it called again later, for as often as it does so.
     A handler may run again after a crash, so events it appends get `effect_id` (with a suffix for each
     append) as their command id, and effects outside the log need a key of the same kind.
     """

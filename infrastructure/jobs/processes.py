@@ -7,14 +7,12 @@ import logging
 import signal
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
 from dramatiq import Worker
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 
 from application.ports import Clock, EventLog
-from domain.kernel.events import Envelope
 from domain.workflows.catalogue import CATALOGUE, WorkflowDefinition
 from infrastructure.event_store.tail import Tail
 from infrastructure.jobs.broker import NAMESPACE, RedisQueue, build_broker
@@ -61,12 +59,7 @@ async def run_worker(
     What is not done by then is cut off and done by another worker. `pool` (`connections.job_pool`, open, at
     least three connections a thread) connects as `aios_system`. Redis may be away, now and later.
     """
-
-    async def event_at(position: int) -> Envelope[Any] | None:
-        batch = await tail.read_batch(position - 1, 1)
-        return batch.events[0] if batch.events else None
-
-    executor = Executor(Inbox(pool), AdvisoryLocks(pool), event_at, observe)
+    executor = Executor(Inbox(pool), AdvisoryLocks(pool), tail.at, observe)
     broker = build_broker(redis_url, jobs, executor.perform, namespace=namespace)
     worker = Worker(broker, worker_timeout=POLL_MS, worker_threads=threads)
     worker.queue_prefetch = threads  # what waits in this process cannot be done by another one

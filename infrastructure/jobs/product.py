@@ -16,6 +16,7 @@ from infrastructure.billing.payment_jobs import ROUTES as PAYMENTS
 from infrastructure.jobs import credentials
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
+from infrastructure.webhooks import jobs as webhooks
 
 WORKFLOW_RETRIES = 5
 ROOM_TO_END_S = 30.0
@@ -66,4 +67,10 @@ def _runs_of(envelope: Envelope[Any]) -> Iterable[str]:
     return (workflow_job_name(envelope.event.workflow),)
 
 
-ROUTES: Routes = {TickRecorded.TYPE: _runs_of, RunRequested.TYPE: _runs_of, **credentials.ROUTES, **PAYMENTS}
+ROUTES: Routes = {
+    TickRecorded.TYPE: _runs_of,
+    RunRequested.TYPE: _runs_of,
+    **credentials.ROUTES,
+    **webhooks.ROUTES,
+    **PAYMENTS,
+}

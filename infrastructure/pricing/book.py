@@ -19,7 +19,7 @@ from domain.usage.pricing import UnitPrices
 from infrastructure.pricing.edition import Edition, Model, Provider, dashed_date
 
 PACKAGE = "genai-prices"
-FORMAT = 1
+FORMAT = 2
 _MODULE = "genai_prices"
 _BUILT_IN = frozenset({"openai", "anthropic"})
 _MOST_REMEMBERED = 4096
@@ -43,8 +43,8 @@ class PackagedPriceBook:
 
         Raises Corrupt when the package is broken.
         """
-        edition = edition_name()
-        path = directory / f"{re.sub(r'[^0-9A-Za-z.]', '-', edition)}.v{FORMAT}.msgpack"
+        edition = package_edition().name
+        path = edition_path(directory, edition)
         try:
             return cls(_decode(path.read_bytes()))
         except (FileNotFoundError, Corrupt):
@@ -100,13 +100,30 @@ class PackagedPriceBook:
         return self._models[provider]
 
 
-def edition_name() -> str:
-    """Return the version of the installed prices, `genai-prices/0.2.3+<hash of its data>`."""
+class PackageEdition(msgspec.Struct, frozen=True):
+    """The installed package: its version, and the SHA-256 of its data in hex."""
+
+    version: str
+    source_hash: str
+
+    @property
+    def name(self) -> str:
+        """Return the edition's name, `genai-prices/0.2.3+<start of the hash>`."""
+        return f"{PACKAGE}/{self.version}+{self.source_hash[:12]}"
+
+
+def package_edition() -> PackageEdition:
+    """Return what is installed. Raises Corrupt when nothing is."""
     spec = find_spec(_MODULE)
     if spec is None or spec.origin is None:
         raise Corrupt(f"the package {PACKAGE} is not installed; install the locked requirements again")
     data = (Path(spec.origin).parent / "data.py").read_bytes()
-    return f"{PACKAGE}/{package_version(PACKAGE)}+{hashlib.sha256(data).hexdigest()[:12]}"
+    return PackageEdition(package_version(PACKAGE), hashlib.sha256(data).hexdigest())
+
+
+def edition_path(directory: Path, edition: str) -> Path:
+    """Return where the extracted edition is kept."""
+    return directory / f"{re.sub(r'[^0-9A-Za-z.]', '-', edition)}.v{FORMAT}.msgpack"
 
 
 def _extract(edition: str) -> bytes:

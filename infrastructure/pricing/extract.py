@@ -58,7 +58,6 @@ def _dated(conditional: source.ConditionalPrice, version: str) -> DatedPrices:
 def _unit_prices(prices: source.ModelPrice, version: str) -> UnitPrices | None:
     if prices.input_mtok is None and prices.output_mtok is None:
         return None
-    fee = prices.requests_kcount
     return UnitPrices(
         version=version,
         input=_price(prices.input_mtok) or Price(0),
@@ -66,8 +65,17 @@ def _unit_prices(prices: source.ModelPrice, version: str) -> UnitPrices | None:
         cached_input=_price(prices.cache_read_mtok),
         cache_write=_price(prices.cache_write_mtok),
         reasoning=_price(prices.output_reasoning_mtok),
-        request_nanos=nanos_of(fee) // _THOUSAND if isinstance(fee, Decimal) else 0,
+        request_nanos=_fee(prices.requests_kcount),
+        cache_write_1h=_price(prices.cache_write_1h_mtok),
+        audio_input=_price(prices.input_audio_mtok),
+        audio_output=_price(prices.output_audio_mtok),
+        search_nanos=_fee(prices.web_searches_kcount),
     )
+
+
+def _fee(thousand: Decimal | source.TieredPrices | None) -> int:
+    """Return the nano-dollars of one call, of which the package prices a thousand."""
+    return nanos_of(thousand) // _THOUSAND if isinstance(thousand, Decimal) else 0
 
 
 def _price(price: Decimal | source.TieredPrices | None) -> Price | None:

@@ -58,20 +58,37 @@ def normalise_base_url(base_url: str, *, dialect: Dialect, allow_private: bool) 
 
     Names are not resolved here: their addresses are checked at every connection.
     """
-    url = _parse(base_url)
-    host = _canonical_host(url.raw_host or "")
-    try:
-        check_host(host, allow_private=allow_private)
-    except EgressForbidden as refused:
-        raise InvalidInput.at(_BASE_URL, str(refused)) from None
+    if "?" in base_url or "#" in base_url:
+        raise InvalidInput.at(
+            _BASE_URL, "must have no query and no fragment; leave off '?' or '#' and the rest"
+        )
+    url = _parse(base_url, _BASE_URL)
+    origin = _origin(url, _BASE_URL, allow_private=allow_private)
     path = url.raw_path.rstrip("/")
     if dialect == "anthropic" and path.endswith("/v1"):
         raise InvalidInput.at(
             _BASE_URL, "for dialect anthropic the base URL stands without /v1; leave '/v1' off"
         )
+    return f"{origin}{path}"
+
+
+def normalise_target(target: str, *, pointer: str, allow_private: bool) -> str:
+    """The URL of a single endpoint in one spelling, its query kept; InvalidInput at `pointer` says what to
+    change. Names are not resolved here: their addresses are checked at every connection.
+    """
+    url = _parse(target, pointer)
+    return f"{_origin(url, pointer, allow_private=allow_private)}{url.raw_path_qs}"
+
+
+def _origin(url: URL, pointer: str, *, allow_private: bool) -> str:
+    host = _canonical_host(url.raw_host or "", pointer)
+    try:
+        check_host(host, allow_private=allow_private)
+    except EgressForbidden as refused:
+        raise InvalidInput.at(pointer, str(refused)) from None
     authority = f"[{host}]" if ":" in host else host
     default_port = url.explicit_port in (None, 443 if url.scheme == "https" else 80)
-    return f"{url.scheme}://{authority}{'' if default_port else f':{url.explicit_port}'}{path}"
+    return f"{url.scheme}://{authority}{'' if default_port else f':{url.explicit_port}'}"
 
 
 def check_host(host: str, *, allow_private: bool) -> None:
@@ -138,33 +155,31 @@ class GuardedResolver(AbstractResolver):
         await self._inner.close()
 
 
-def _parse(base_url: str) -> URL:
-    if len(base_url) > 2048 or any(c <= " " or c in "\\\x7f" for c in base_url):
-        raise InvalidInput.at(_BASE_URL, "must be a URL of at most 2048 characters without spaces")
-    if "?" in base_url or "#" in base_url:
-        raise InvalidInput.at(
-            _BASE_URL, "must have no query and no fragment; leave off '?' or '#' and the rest"
-        )
+def _parse(text: str, pointer: str) -> URL:
+    if len(text) > 2048 or any(c <= " " or c in "\\\x7f" for c in text):
+        raise InvalidInput.at(pointer, "must be a URL of at most 2048 characters without spaces")
+    if "#" in text:
+        raise InvalidInput.at(pointer, "must have no fragment; leave off '#' and the rest")
     try:
-        url = URL(base_url)
+        url = URL(text)
     except ValueError:
-        raise InvalidInput.at(_BASE_URL, "is not a URL; write it as https://host/path") from None
+        raise InvalidInput.at(pointer, "is not a URL; write it as https://host/path") from None
     if url.scheme not in ("http", "https"):
-        raise InvalidInput.at(_BASE_URL, "must begin with http:// or https://")
+        raise InvalidInput.at(pointer, "must begin with http:// or https://")
     if "@" in url.raw_authority:
-        raise InvalidInput.at(_BASE_URL, "must hold no user name or password; the key belongs in api_key")
+        raise InvalidInput.at(pointer, "must hold no user name or password; a key belongs in api_key")
     return url
 
 
-def _canonical_host(raw: str) -> str:
+def _canonical_host(raw: str, pointer: str) -> str:
     host = raw.rstrip(".").lower()
     if "%" in host:
-        raise InvalidInput.at(_BASE_URL, "must name no network interface (the '%' part of the address)")
+        raise InvalidInput.at(pointer, "must name no network interface (the '%' part of the address)")
     address = parse_address(host)
     if address is not None:
         return str(address)
     if len(host) > 253 or not _HOST_NAME.fullmatch(host) or _NUMERIC_HOST.fullmatch(host):
-        raise InvalidInput.at(_BASE_URL, "must name a host, as in https://api.example.com/v1")
+        raise InvalidInput.at(pointer, "must name a host, as in https://api.example.com/v1")
     return host
 
 

@@ -9,6 +9,7 @@ from typing import Protocol
 from application.ports import AppendRequest
 from domain.audit.chain import microseconds
 from domain.kernel.request_record import RequestRecorded
+from domain.usage.correction_events import UsageCorrected
 from domain.usage.events import QuotaSet
 from domain.usage.quota import Account, scopes_of
 from domain.usage.quota_use import is_metered, usage_of
@@ -52,22 +53,29 @@ REPLAY = """
 WITH metered AS (
     SELECT e.position, e.tenant, convert_from(e.data, 'UTF8')::json AS d FROM events e
     WHERE e.type IN ('usage.request_recorded', 'usage.shadow_recorded')
+), parts AS (
+    SELECT m.position, m.tenant, m.d, m.d->'usage' AS usage, m.d->>'cost_micros' AS cost, 1 AS sign
+    FROM metered m WHERE json_array_length(m.d->'attempts') > 0 AND m.d->>'operation' <> 'count_tokens'
+    UNION ALL
+    SELECT c.position, c.tenant, c.d, s.part->'usage', s.part->>'cost_micros', s.sign
+    FROM (SELECT e.position, e.tenant, convert_from(e.data, 'UTF8')::json AS d FROM events e
+          WHERE e.type = 'usage.corrected') c
+    CROSS JOIN LATERAL (VALUES (c.d->'after', 1), (c.d->'before', -1)) AS s (part, sign)
 ), counted AS (
     SELECT m.position, m.tenant, v.kind, v.id,
            to_char((m.d->>'started_at')::timestamptz AT TIME ZONE coalesce(z.zone, 'UTC'),
                    'YYYY-MM') AS month,
-           coalesce((m.d->'usage'->>'input')::bigint, 0)
-               + coalesce((m.d->'usage'->>'output')::bigint, 0) AS tokens,
-           coalesce((m.d->>'cost_micros')::bigint, 0) AS cost
-    FROM metered m
+           m.sign * (coalesce((m.usage->>'input')::bigint, 0)
+                     + coalesce((m.usage->>'output')::bigint, 0)) AS tokens,
+           m.sign * coalesce(m.cost::bigint, 0) AS cost
+    FROM parts m
     CROSS JOIN LATERAL (VALUES ('tenant', ''), ('workspace', m.d->>'workspace'), ('key', m.d->>'key_id'),
                                ('segment', m.d->>'segment'), ('user', m.d->>'subject')) AS v (kind, id)
     LEFT JOIN LATERAL (
         SELECT convert_from(q.data, 'UTF8')::json->'limits'->>'time_zone' AS zone FROM events q
         WHERE q.type = 'usage.quota_set' AND q.stream_id = m.tenant || '/quota/tenant'
           AND q.position < m.position ORDER BY q.position DESC LIMIT 1) z ON true
-    WHERE json_array_length(m.d->'attempts') > 0 AND m.d->>'operation' <> 'count_tokens'
-      AND (v.kind = 'tenant' OR coalesce(v.id, '') <> '')
+    WHERE v.kind = 'tenant' OR coalesce(v.id, '') <> ''
 ), replayed AS (
     SELECT tenant, kind, id, month, sum(tokens)::bigint AS tokens, sum(cost)::bigint AS cost,
            min(position) AS first FROM counted GROUP BY 1, 2, 3, 4)
@@ -114,6 +122,8 @@ class QuotaCounters:
                 event = new.event
                 if isinstance(event, RequestRecorded):
                     self._count(request.tenant, event, used, slices, holds)
+                elif isinstance(event, UsageCorrected):
+                    _use(used, request.tenant, event, event.tokens_more, event.micros_more)
                 elif isinstance(event, QuotaSet):
                     statements += _used_statement(used)
                     used = {}
@@ -136,9 +146,7 @@ class QuotaCounters:
     ) -> None:
         tokens, cost = usage_of(event)
         if is_metered(event):
-            at = _quarter(event.started_at)
-            for scope in scopes_of(event.workspace, event.key_id, event.segment, event.subject):
-                _add(used, (tenant, scope.kind, scope.id, at), tokens, cost)
+            _use(used, tenant, event, tokens, cost)
         reservation = self.open.get((tenant, event.request_id))
         if reservation is None:
             return
@@ -150,6 +158,12 @@ class QuotaCounters:
 
 
 _Rows = dict[tuple[str, ...], tuple[int, int]]
+
+
+def _use(used: _Rows, tenant: str, event: RequestRecorded | UsageCorrected, tokens: int, cost: int) -> None:
+    at = _quarter(event.started_at)
+    for scope in scopes_of(event.workspace, event.key_id, event.segment, event.subject):
+        _add(used, (tenant, scope.kind, scope.id, at), tokens, cost)
 
 
 def _add(rows: _Rows, key: tuple[str, ...], tokens: int, cost: int) -> None:

@@ -73,8 +73,8 @@ class Slices:
 
     `used` is what was last heard of each account's use, by anybody; `touched` are accounts whose holds
     changed since they were told; `owed` was taken out of slices and not given back yet; `doubtful` is set
-    when it is not known whether the ledger took a change. `noted` are accounts whose use changed. Whoever
-    moves idle parts between memory and ledger holds `exclusive`.
+    when it is not known whether the ledger took a change. `noted` are accounts whose use changed, or that
+    `refused` something. Whoever moves idle parts between memory and ledger holds `exclusive`.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -87,6 +87,7 @@ class Slices:
         self.doubtful = False
         self.fresh_until = 0.0
         self.noted: set[Account] = set()
+        self.refused: set[Account] = set()
         self.exclusive = asyncio.Lock()
         self._queues: dict[str, deque[_Ask]] = {}
         self._workers: dict[str, asyncio.Task[None]] = {}
@@ -271,6 +272,9 @@ class Slices:
             ask.recalls = {a: granted.recalls[a] for a in ask.needs}
         if self._awaits(ask, granted) and time.monotonic() < ask.until:
             return False
+        tight = {a for a, need in ask.needs.items() if granted.books[a].free < need}
+        self.refused |= tight
+        self.noted |= tight
         if not ask.answer.done():
             ask.answer.set_exception(DoesNotFit({a: granted.books[a] for a in ask.needs}))
         return True

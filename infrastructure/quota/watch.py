@@ -1,4 +1,4 @@
-"""Looks after quotas off the hot path: soft thresholds that were crossed, and what dead processes left."""
+"""Looks after quotas off the hot path: caps that were reached, and what dead processes left."""
 
 from __future__ import annotations
 
@@ -14,10 +14,9 @@ from application.ports import Appended, AppendRequest, NewEvent
 from domain.kernel.aggregate import stream_id
 from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import RequestRecorded
-from domain.usage.events import SoftCapReached
 from domain.usage.quota import Account, QuotaLimits, Scope
-from domain.usage.quota_aggregate import Quota
 from infrastructure.quota.counters import QuotaCounters
+from infrastructure.quota.notices import Notice, hard_cap_reached, soft_cap_reached
 from infrastructure.quota.slices import Slices
 from projections.usage.quota_live import QuotaDirectory
 
@@ -53,7 +52,7 @@ class QuotaWatch:
         self._append = append
         self._clock = clock
         self.working = asyncio.Lock()
-        self._told: set[tuple[str, Scope, str]] = set()
+        self._told: set[tuple[str, str, Scope, str]] = set()
 
     async def run(self) -> None:
         """Watch until cancelled."""
@@ -78,7 +77,7 @@ class QuotaWatch:
             await asyncio.sleep(LOOK_S)
 
     async def look(self) -> None:
-        """Read the use of accounts that changed, and tell of soft thresholds that were crossed."""
+        """Read the use of accounts that changed or refused, and tell of caps that were reached."""
         slices = self._slices
         accounts, slices.noted = slices.noted, set()
         try:
@@ -118,14 +117,22 @@ class QuotaWatch:
             self._counters.open.pop(key, None)
 
     async def _check(self, account: Account, used: int) -> None:
-        scope = Scope(account.kind, account.id)
-        limits = self._limits.limits(account.tenant).get(scope)
-        soft = limits.soft_point(account.unit) if limits else None
-        key = (account.tenant, scope, account.month)
-        if limits is None or soft is None or used < soft or key in self._told:
+        limits = self._limits.limits(account.tenant).get(Scope(account.kind, account.id))
+        refused = account in self._slices.refused
+        self._slices.refused.discard(account)
+        if limits is None:
             return
-        await self._append(_reached(account, scope, limits, used, self._clock()))
-        self._told.add(key)
+        soft, limit = limits.soft_point(account.unit), limits.limit(account.unit)
+        if soft is not None and used >= soft:
+            await self._tell(soft_cap_reached, account, limits, used)
+        if limits.hard_cap_enabled and limit is not None and (refused or used >= limit):
+            await self._tell(hard_cap_reached, account, limits, used)
+
+    async def _tell(self, decide: Notice, account: Account, limits: QuotaLimits, used: int) -> None:
+        key = (decide.__name__, account.tenant, Scope(account.kind, account.id), account.month)
+        if key not in self._told:
+            await self._append(decide(account, limits, used, self._clock()))
+            self._told.add(key)
 
     def notice(self, tenant: str, scope: Scope) -> None:
         """Have a scope whose limits changed looked at."""
@@ -143,25 +150,3 @@ class QuotaWatch:
         now, used = self._clock(), self._slices.used
         for account in [a for a in used if a.month != self._limits.month(a.tenant, now)]:
             del used[account]
-
-
-def _reached(account: Account, scope: Scope, limits: QuotaLimits, used: int, at: datetime) -> AppendRequest:
-    """Return the command that tells of a crossed threshold; its id makes it one a scope and month."""
-    event = SoftCapReached(
-        scope=scope.kind,
-        scope_id=scope.id,
-        month=account.month,
-        unit=account.unit,
-        used=used,
-        limit=limits.limit(account.unit) or 0,
-        threshold=limits.soft_cap_threshold,
-        reached_at=at,
-    )
-    stream = stream_id(account.tenant, Quota.KIND, scope.entity_id)
-    return AppendRequest(
-        tenant=account.tenant,
-        command_id=f"soft-cap/{scope.entity_id}/{account.month}",
-        events=(NewEvent(stream, event),),
-        correlation=f"soft-cap-{account.month}",
-        actor="system/quota",
-    )

@@ -24,9 +24,11 @@ from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from application.processes.simulation import Simulator
 from domain.billing.ledger import Ledger
+from domain.orchestration.catalogue import Target
 from domain.orchestration.connection import Connection
 from domain.orchestration.credential_events import ProviderCredentialRefused
 from domain.tenancy.principal import Principal
+from domain.usage.pricing import UnitPrices
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
@@ -106,6 +108,7 @@ class Services:
     providers in use, whose credentials are never shown. `target_status(tenant, provider, model)` is how
     routing judges a target now, `refusal(tenant, provider)` since when it refuses the credential in use.
     `timetable_of` tells when a workflow is due.
+    `prices_of(tenant, target, at)` is what a request that starts then costs, None when no price is known.
     Bodies have at most `largest_body` bytes and `body_timeout_s` to arrive.
     """
 
@@ -125,6 +128,7 @@ class Services:
     timetable_of: TimetableOf
     quotas: Quotas
     billing: BillingService
+    prices_of: Callable[[str, Target, datetime], UnitPrices | None]
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
     refusal: Callable[[str, str], ProviderCredentialRefused | None]

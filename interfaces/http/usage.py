@@ -109,10 +109,11 @@ async def export_usage(
 
 
 def span(request: ApiRequest, since: str | None, until: str | None) -> tuple[datetime, datetime]:
-    """Return the bounds that `from` and `to` ask for; what is left off is that of the month around."""
+    """Return the bounds that `from` and `to` ask for; what is left off is that of the tenant's month."""
     start, end = period(since, until)
-    month = month_of(start or end or request.services.clock())
-    return start or month.start, end or max(month.end, month_of(request.services.clock()).end)
+    zone = request.services.quotas.directory.time_zone(request.caller.tenant)
+    month = month_of(start or end or request.services.clock(), zone)
+    return start or month.start, end or max(month.end, month_of(request.services.clock(), zone).end)
 
 
 def _share(shares: UsageBreakdown, workspace: str, empty: UsageSummary) -> UsageSummary:

@@ -9,6 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.kernel.request_record import Decision, Outcome, PiiReport, UsageSource
+from domain.usage.correction_events import Metered
 
 By = Literal["model", "provider", "workspace", "segment", "key", "user"]
 Interval = Literal["hour", "day", "week", "month"]
@@ -38,6 +39,9 @@ class Totals(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int
     cache_write_tokens: int
     reasoning_tokens: int
+    audio_input_tokens: int
+    audio_output_tokens: int
+    web_searches: int
     cost_micros: int
     cost_usd: str
     success_rate: float | None
@@ -91,10 +95,13 @@ class Tokens(msgspec.Struct, frozen=True, kw_only=True):
     cached_tokens: int | None = None
     cache_write_tokens: int | None = None
     reasoning_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    web_searches: int | None = None
 
 
 class UsageEvent(Tokens, frozen=True, kw_only=True):
-    """One request, one line of an export."""
+    """One request, one line of an export, as it counts after the number of `corrections` it had."""
 
     request_id: str
     position: int
@@ -121,7 +128,22 @@ class UsageEvent(Tokens, frozen=True, kw_only=True):
     cost_micros: int | None
     cost_usd: str | None
     unpriced: bool
+    corrections: int
     metered: bool
+
+
+class CorrectionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One correction of a request: what counted before it, and what counts since; the record stays."""
+
+    request_id: str
+    number: int
+    reason: str
+    corrected_at: datetime
+    corrected_by: str
+    corrects_position: int
+    position: int
+    before: Metered
+    after: Metered
 
 
 class AttemptRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -149,6 +171,8 @@ class RequestRecord(UsageEvent, frozen=True, kw_only=True):
     `usage` holds the token counts as one object, None when there were none. `metered` is False for what is
     not usage: refused requests and token counts. Stored text stays sealed in the log; `text_stored` tells
     that there is some. `pii` tells how often each kind of personal data was found, when the policy asks.
+    Of a corrected request the counts are those that count now; `corrected` tells what
+    was recorded, and `attempts` stay as they were.
     """
 
     recorded_at: datetime
@@ -158,6 +182,7 @@ class RequestRecord(UsageEvent, frozen=True, kw_only=True):
     attempts: list[AttemptRecord]
     text_stored: bool
     pii: PiiReport | None
+    corrected: list[CorrectionView] = []
 
 
 class RequestPage(msgspec.Struct, frozen=True):

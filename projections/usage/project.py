@@ -1,4 +1,4 @@
-"""Folds the records of gateway requests into request rows, rollups and latency histograms."""
+"""Folds records of gateway requests and their corrections into request rows, rollups and histograms."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from typing import Any
 
 from domain.kernel.events import Envelope, Event
 from domain.kernel.request_record import RequestRecorded, TokenCounts
-from projections.ops import Add, Insert, RowOp, Upsert
+from domain.usage.correction_events import UsageCorrected
+from projections.ops import Add, Insert, RowOp, Update, Upsert
 from projections.projection import Handler, Projection
 from projections.usage.latency import bin_of
 from projections.usage.tables import (
     LATENCY_DIMENSIONS,
+    usage_corrections,
     usage_latency,
     usage_requests,
     usage_rollups,
@@ -77,6 +79,7 @@ def _row(envelope: Envelope[RequestRecorded]) -> Mapping[str, Any]:
         **_tokens(usage),
         "cost_micros": event.cost_micros,
         "unpriced": event.unpriced,
+        "corrections": 0,
         "text_stored": event.prompt is not None or event.answer is not None,
         "decision": event.decision,
         "attempts": event.attempts,
@@ -92,10 +95,21 @@ def _tokens(usage: TokenCounts) -> dict[str, int | None]:
         "cache_write_tokens": usage.cache_write,
         "output_tokens": usage.output,
         "reasoning_tokens": usage.reasoning,
+        "audio_input_tokens": usage.audio_input,
+        "audio_output_tokens": usage.audio_output,
+        "web_searches": usage.web_searches,
     }
 
 
 def _counts(tenant: str, event: RequestRecorded) -> Iterable[RowOp]:
+    keys = _keys(tenant, event)
+    yield Add(usage_rollups, keys, _amounts(event))
+    bin_ = bin_of(event.duration_ms)
+    yield Add(usage_latency, [(*key, bin_) for key in keys if key[1] in LATENCY_DIMENSIONS], {"requests": 1})
+
+
+def _keys(tenant: str, event: RequestRecorded | UsageCorrected) -> list[tuple[Any, ...]]:
+    """Return the keys of the rollups that a request counts in."""
     values = (
         ("total", ""),
         ("workspace", cut(event.workspace)),
@@ -106,11 +120,9 @@ def _counts(tenant: str, event: RequestRecorded) -> Iterable[RowOp]:
         ("user", cut(event.subject)),
     )
     hour = event.started_at.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-    starts = (("hour", hour), ("day", hour.replace(hour=0)))
-    keys = [(tenant, dim, grain, start, value) for grain, start in starts for dim, value in values]
-    yield Add(usage_rollups, keys, _amounts(event))
-    bin_ = bin_of(event.duration_ms)
-    yield Add(usage_latency, [(*key, bin_) for key in keys if key[1] in LATENCY_DIMENSIONS], {"requests": 1})
+    day = hour.replace(hour=0)
+    starts = (("hour", hour), ("day", day), ("month", day.replace(day=1)))
+    return [(tenant, dim, grain, start, value) for grain, start in starts for dim, value in values]
 
 
 def _amounts(event: RequestRecorded) -> Mapping[str, int]:
@@ -120,21 +132,56 @@ def _amounts(event: RequestRecorded) -> Mapping[str, int]:
         "succeeded": int(event.outcome == "succeeded"),
         "estimated": int(event.usage_source == "estimated"),
         "unpriced": int(event.unpriced),
-        "input_tokens": usage.input or 0,
-        "cached_tokens": usage.cached_input or 0,
-        "cache_write_tokens": usage.cache_write or 0,
-        "output_tokens": usage.output or 0,
-        "reasoning_tokens": usage.reasoning or 0,
+        **{name: count or 0 for name, count in _tokens(usage).items()},
         "cost_micros": event.cost_micros or 0,
         "latency_ms": event.duration_ms,
     }
 
 
-HANDLERS: Mapping[type[Event], Handler] = {RequestRecorded: request_recorded}
+def usage_corrected(envelope: Envelope[UsageCorrected]) -> Iterable[RowOp]:
+    """Let what was corrected count instead, in the period of the request."""
+    event = envelope.event
+    before, after = _tokens(event.before.usage), _tokens(event.after.usage)
+    yield Update(
+        usage_requests,
+        {"tenant": envelope.tenant, "position": event.corrects_position},
+        {
+            **after,
+            "cost_micros": event.after.cost_micros,
+            "unpriced": event.after.unpriced,
+            "corrections": event.number,
+        },
+    )
+    more = {name: (after[name] or 0) - (before[name] or 0) for name in before}
+    more["cost_micros"] = event.micros_more
+    more["unpriced"] = int(event.after.unpriced) - int(event.before.unpriced)
+    yield Add(usage_rollups, _keys(envelope.tenant, event), more)
+    yield Insert(
+        usage_corrections,
+        {
+            "tenant": envelope.tenant,
+            "position": envelope.position,
+            "request_id": event.request_id,
+            "corrects_position": event.corrects_position,
+            "number": event.number,
+            "reason": event.reason,
+            "corrected_at": event.corrected_at,
+            "corrected_by": envelope.actor,
+            "workspace": cut(event.workspace),
+            "before": event.before,
+            "after": event.after,
+        },
+    )
+
+
+HANDLERS: Mapping[type[Event], Handler] = {
+    RequestRecorded: request_recorded,
+    UsageCorrected: usage_corrected,
+}
 
 USAGE = Projection(
     name="usage",
     version=2,
-    tables=(usage_requests, usage_users, usage_rollups, usage_latency),
+    tables=(usage_requests, usage_users, usage_rollups, usage_latency, usage_corrections),
     handlers=HANDLERS,
 )

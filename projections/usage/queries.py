@@ -6,11 +6,11 @@ any period: whole hours and days come from rollups, the rest from request rows.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
+import msgspec
 from sqlalchemy import Select, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,7 +25,7 @@ from projections.usage.answers import (
     UsageSummary,
 )
 from projections.usage.latency import quantile
-from projections.usage.periods import Cut, cut
+from projections.usage.periods import Cut, Grain, cut
 from projections.usage.sums import bins, sums
 from projections.usage.tables import COUNTERS, LATENCY_DIMENSIONS, usage_users
 
@@ -33,6 +33,8 @@ PROJECTION = "usage"
 MOST_ITEMS = 5000
 Group = tuple[str, datetime | None]
 Histogram = Mapping[int, int]
+_NUMBERS = msgspec.json.Decoder(list[int])
+_LARGEST: Mapping[Interval | None, Grain] = {None: "month", "month": "month", "hour": "hour"}
 
 
 async def usage_summary(conn: AsyncConnection, from_: datetime, to: datetime) -> UsageSummary:
@@ -63,7 +65,7 @@ async def usage_breakdown(
     Items stand by interval, then dearest first. By user, key or hour there are no latency quantiles. Raises
     InvalidInput for a bad period.
     """
-    parts = cut(from_, to, use_days=interval != "hour")
+    parts = cut(from_, to, largest=_LARGEST.get(interval, "day"))
     rows = (await conn.execute(_breakdown(by, parts, interval).limit(limit + 1))).mappings().all()
     histograms = await _histograms(conn, by, parts, interval)
     return UsageBreakdown(
@@ -103,10 +105,11 @@ async def _histograms(
 ) -> Mapping[Group, Histogram]:
     if dimension not in LATENCY_DIMENSIONS or interval == "hour":
         return {}
-    found: dict[Group, dict[int, int]] = defaultdict(dict)
-    for value, since, number, requests in await conn.execute(bins(dimension, parts, interval)):
-        found[value, since][number] = requests
-    return found
+    rows = await conn.execute(bins(dimension, parts, interval))
+    return {
+        (value, since): dict(zip(_NUMBERS.decode(numbers), _NUMBERS.decode(counts), strict=True))
+        for value, since, numbers, counts in rows
+    }
 
 
 async def _position(conn: AsyncConnection) -> int:
@@ -126,6 +129,9 @@ def _totals(row: Mapping[str, Any], histogram: Histogram) -> dict[str, Any]:
         "cached_tokens": sums["cached_tokens"],
         "cache_write_tokens": sums["cache_write_tokens"],
         "reasoning_tokens": sums["reasoning_tokens"],
+        "audio_input_tokens": sums["audio_input_tokens"],
+        "audio_output_tokens": sums["audio_output_tokens"],
+        "web_searches": sums["web_searches"],
         "cost_micros": sums["cost_micros"],
         "cost_usd": usd_text(sums["cost_micros"]),
         "success_rate": sums["succeeded"] / requests if requests else None,

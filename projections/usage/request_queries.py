@@ -28,6 +28,7 @@ from projections.usage.answers import (
     Tokens,
     UsageEvent,
 )
+from projections.usage.correction_queries import list_corrections
 from projections.usage.periods import cut
 from projections.usage.tables import usage_requests, usage_users
 
@@ -67,6 +68,7 @@ async def request_record(conn: AsyncConnection, request_id: str) -> RequestRecor
     fields = _fields(row)
     attempts = msgspec.convert(fields.pop("attempts"), list[Attempt])
     counts = {name: fields[name] for name in Tokens.__struct_fields__}
+    corrected = await list_corrections(conn, request_id=request_id) if fields["corrections"] else []
     versions = [attempt.price_version for attempt in attempts if attempt.price_version]
     return RequestRecord(
         **fields
@@ -77,7 +79,15 @@ async def request_record(conn: AsyncConnection, request_id: str) -> RequestRecor
         attempts=[_attempt(attempt) for attempt in attempts],
         usage=Tokens(**counts) if any(count is not None for count in counts.values()) else None,
         price_version=versions[-1] if versions else None,
+        corrected=corrected,
     )
+
+
+async def request_position(conn: AsyncConnection, request_id: str) -> int | None:
+    """Return where the record of a request stands in the log, None when there is none."""
+    query = select(_r.position).where(_r.request_id == request_id).order_by(_r.position.desc()).limit(1)
+    found: int | None = (await conn.execute(query)).scalar_one_or_none()
+    return found
 
 
 async def list_requests(
@@ -186,6 +196,9 @@ def _tokens(usage: TokenCounts) -> Tokens:
         cached_tokens=usage.cached_input,
         cache_write_tokens=usage.cache_write,
         reasoning_tokens=usage.reasoning,
+        audio_input_tokens=usage.audio_input,
+        audio_output_tokens=usage.audio_output,
+        web_searches=usage.web_searches,
     )
 
 

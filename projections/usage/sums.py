@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, Select, case, cast, func, literal, select, union_all
+from sqlalchemy import (
+    BigInteger,
+    ColumnElement,
+    Integer,
+    Select,
+    Text,
+    case,
+    cast,
+    func,
+    literal,
+    select,
+    union_all,
+)
 
 from domain.kernel.values import Period
 from projections.usage.answers import Interval
@@ -35,6 +47,9 @@ _AMOUNTS: dict[str, ColumnElement[Any]] = {
     "cache_write_tokens": func.coalesce(_r.cache_write_tokens, 0),
     "output_tokens": func.coalesce(_r.output_tokens, 0),
     "reasoning_tokens": func.coalesce(_r.reasoning_tokens, 0),
+    "audio_input_tokens": func.coalesce(_r.audio_input_tokens, 0),
+    "audio_output_tokens": func.coalesce(_r.audio_output_tokens, 0),
+    "web_searches": func.coalesce(_r.web_searches, 0),
     "cost_micros": func.coalesce(_r.cost_micros, 0),
     "latency_ms": _r.duration_ms,
 }
@@ -64,7 +79,7 @@ def sums(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[A
 
 
 def bins(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[Any]:
-    """Return (value, since, bin, requests) of the latency histograms."""
+    """Return (value, since, bins, counts) of the latency histograms; both are JSON arrays of one length."""
     whole = [
         select(
             usage_latency.c.value,
@@ -85,10 +100,14 @@ def bins(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[A
     ]
     parts = _union(whole + edges)
     keys = (parts.c.value, parts.c.since, parts.c.bin)
-    return select(*keys, cast(func.sum(parts.c.requests), BigInteger).label("requests")).group_by(*keys)
+    total = func.sum(cast(parts.c.requests, Integer), type_=BigInteger).label("requests")
+    each = select(*keys, total).group_by(*keys).subquery("each")
+    arrays = (cast(func.to_json(func.array_agg(column)), Text) for column in (each.c.bin, each.c.requests))
+    return select(each.c.value, each.c.since, *arrays).group_by(each.c.value, each.c.since)
 
 
 def _whole(cut: Cut) -> Iterable[tuple[str, Period]]:
+    yield from (("month", period) for period in cut.months)
     yield from (("day", period) for period in cut.days)
     yield from (("hour", period) for period in cut.hours)
 

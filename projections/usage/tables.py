@@ -1,4 +1,4 @@
-"""Tables of usage: one row a request, and counters by hour and by day for each value of each dimension.
+"""Tables of usage: one row a request, and counters by hour, day and month for each value of a dimension.
 
 Rollups answer a month of a million requests from some hundred rows. No table but `usage_users` holds the name
 of a user; rollups know the data subject's reference, so an erasure removes one row and sums stay exact.
@@ -13,7 +13,7 @@ from projections.tables import METADATA, tenant_key
 
 DIMENSIONS = ("total", "workspace", "segment", "provider", "model", "key", "user")
 LATENCY_DIMENSIONS = frozenset({"total", "workspace", "segment", "provider", "model"})
-GRAINS = ("hour", "day")
+GRAINS = ("hour", "day", "month")
 
 usage_requests = Table(
     "usage_requests",
@@ -48,8 +48,12 @@ usage_requests = Table(
     Column("cache_write_tokens", BigInteger),
     Column("output_tokens", BigInteger),
     Column("reasoning_tokens", BigInteger),
+    Column("audio_input_tokens", BigInteger),
+    Column("audio_output_tokens", BigInteger),
+    Column("web_searches", BigInteger),
     Column("cost_micros", BigInteger),
     Column("unpriced", Boolean, nullable=False),
+    Column("corrections", BigInteger, nullable=False),
     Column("text_stored", Boolean, nullable=False),
     Column("decision", JSONB, nullable=False),
     Column("attempts", JSONB, nullable=False),
@@ -81,6 +85,9 @@ COUNTERS = (
     "cache_write_tokens",
     "output_tokens",
     "reasoning_tokens",
+    "audio_input_tokens",
+    "audio_output_tokens",
+    "web_searches",
     "cost_micros",
     "latency_ms",
 )
@@ -95,6 +102,23 @@ usage_rollups = Table(
     Column("value", Text, primary_key=True),
     *(_counter(name) for name in COUNTERS),
     postgresql_with={"fillfactor": 70},
+)
+
+usage_corrections = Table(
+    "usage_corrections",
+    METADATA,
+    tenant_key(),
+    Column("position", BigInteger, primary_key=True),
+    Column("request_id", Text, nullable=False),
+    Column("corrects_position", BigInteger, nullable=False),
+    Column("number", BigInteger, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("corrected_at", DateTime(timezone=True), nullable=False),
+    Column("corrected_by", Text, nullable=False),
+    Column("workspace", Text, nullable=False),
+    Column("before", JSONB, nullable=False),
+    Column("after", JSONB, nullable=False),
+    Index("usage_corrections_id", "tenant", "request_id", "number"),
 )
 
 usage_latency = Table(

@@ -46,6 +46,8 @@ def _value(random: Random, info: inspect.Type) -> Any:
             return random.random() < 0.5
         case inspect.IntType():
             return random.choice((0, 1, 7, random.randrange(30_000)))
+        case inspect.BytesType():
+            return random.randbytes(random.randrange(9))
         case inspect.FloatType():
             return random.choice((0.0, 0.25, random.random()))
         case inspect.DateTimeType():

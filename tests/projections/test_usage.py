@@ -16,8 +16,9 @@ from domain.kernel.personal import Erased
 from domain.kernel.request_record import RequestRecorded, TokenCounts
 from projections.usage.answers import By, Interval
 from projections.usage.latency import LAST_BIN, bin_of, quantile
-from projections.usage.periods import cut
+from projections.usage.periods import Grain, cut
 from projections.usage.queries import usage_breakdown, usage_summary
+from projections.usage.tables import GRAINS
 from tests.projections.conftest import Engines
 from tests.projections.usage_world import (
     START,
@@ -196,17 +197,18 @@ def test_a_duration_of_years_has_a_bin_too() -> None:
     assert bin_of(10**15) == LAST_BIN
 
 
-@given(st.tuples(moments, moments), st.booleans())
-def test_a_cut_covers_the_period_once(bounds: tuple[datetime, datetime], use_days: bool) -> None:
+@given(st.tuples(moments, moments), st.sampled_from(GRAINS))
+def test_a_cut_covers_the_period_once(bounds: tuple[datetime, datetime], largest: Grain) -> None:
     # when
     from_, to = sorted(bounds)
-    parts = cut(from_, to, use_days=use_days)
+    parts = cut(from_, to, largest=largest)
     # then the parts follow one another from the start to the end
-    pieces = sorted((p.start, p.end) for p in (*parts.days, *parts.hours, *parts.edges))
+    pieces = sorted((p.start, p.end) for p in (*parts.months, *parts.days, *parts.hours, *parts.edges))
     assert pieces[0][0] == from_
     assert pieces[-1][1] == to
     assert all(left[1] == right[0] for left, right in pairwise(pieces))
-    assert all(p.start.hour == p.end.hour == 0 for p in parts.days)
+    assert all(p.start.hour == p.end.hour == 0 for p in (*parts.days, *parts.months))
+    assert all(p.start.day == p.end.day == 1 for p in parts.months)
     assert all(p.end - p.start < timedelta(hours=1) for p in parts.edges)
 
 

@@ -111,6 +111,7 @@ counts = st.one_of(st.none(), st.integers(0, 10**12))
 moments = st.one_of(
     st.timedeltas(timedelta(days=-2), timedelta(days=3)),
     st.integers(-72, 72).map(lambda hours: timedelta(hours=hours)),
+    st.sampled_from((-41, -13, 18, 48)).map(lambda days: timedelta(days=days)),  # firsts of months
 ).map(lambda since: START + since)
 requests = st.builds(
     request,

@@ -52,6 +52,26 @@ EVENTS: dict[str, Any] = {
     ],
     "next_cursor": None,
 }
+NOTICES: dict[str, Any] = {
+    "items": [
+        {
+            "cap": cap,
+            "scope": scope,
+            "id": name,
+            "month": "2026-10",
+            "unit": unit,
+            "used": 800_000,
+            "limit": 1_000_000,
+            "threshold": 0.8 if cap == "soft" else None,
+            "reached_at": "2026-10-20T10:00:00Z",
+            "position": position,
+        }
+        for position, (cap, scope, name, unit) in enumerate(
+            (("hard", "workspace", "sales", "cost"), ("soft", "tenant", "", "tokens"))
+        )
+    ],
+    "next_cursor": None,
+}
 NOTHING: dict[str, Any] = {"items": [], "next_cursor": None}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from playwright.async_api import Browser, expect
 
-from tests.ui.answers import EVENTS, NO_USAGE, NOTHING, POLICY, USAGE, problem
+from tests.ui.answers import EVENTS, NO_USAGE, NOTHING, NOTICES, POLICY, USAGE, problem
 from tests.ui.visit import Visit
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -15,6 +15,7 @@ async def everything_answers(visit: Visit) -> None:
     await visit.answers("/usage/summary", USAGE)
     await visit.answers("/model-policy", POLICY)
     await visit.answers("/audit/events", EVENTS)
+    await visit.answers("/usage/notices", NOTHING)
 
 
 async def test_a_wrong_key_is_refused_with_a_reason_and_a_right_one_opens_the_overview(visit: Visit) -> None:
@@ -41,6 +42,20 @@ async def test_the_key_stays_nowhere_that_a_script_could_read(visit: Visit) -> N
     (cookie,) = await visit.page.context.cookies()
     assert (cookie["httpOnly"], cookie["sameSite"]) == (True, "Strict")
     assert "key-admin" not in cookie["value"]
+
+
+async def test_caps_that_were_reached_stand_at_the_top(visit: Visit) -> None:
+    await everything_answers(visit)
+    await visit.answers("/usage/notices", NOTICES)
+    await visit.sign_in()
+    notices = visit.page.get_by_role("region", name="Notices")
+    for text in (
+        "Hard cap of workspace sales reached",
+        "Soft cap of the tenant crossed",
+        "800,000 tokens of 1,000,000 tokens",
+        "It warns at 80 %.",
+    ):
+        await expect(notices).to_contain_text(text)
 
 
 async def test_the_overview_shows_components_usage_policy_and_events(visit: Visit) -> None:

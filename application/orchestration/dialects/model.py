@@ -45,7 +45,8 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
 
     `input_tokens` is everything the model read, cached or not (the OpenAI convention), so
     `cached_input_tokens` (read from a cache) and `cache_write_tokens` (written to one) are parts of it.
-    `reasoning_tokens` is a part of `output_tokens`.
+    `reasoning_tokens` is a part of `output_tokens`; audio is a part of its side, `cache_write_1h_tokens` of
+    what was written to a cache. `web_searches` counts calls. Of these a reported zero is None: they are rare.
     """
 
     input_tokens: int | None = None
@@ -53,6 +54,10 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
     cache_write_tokens: int | None = None
     output_tokens: int | None = None
     reasoning_tokens: int | None = None
+    cache_write_1h_tokens: int | None = None
+    audio_input_tokens: int | None = None
+    audio_output_tokens: int | None = None
+    web_searches: int | None = None
 
     def updated(self, newer: TokenUsage) -> TokenUsage:
         """Return this usage with every value that `newer` reports in its place."""
@@ -62,6 +67,10 @@ class TokenUsage(msgspec.Struct, frozen=True, kw_only=True):
             cache_write_tokens=_newest(newer.cache_write_tokens, self.cache_write_tokens),
             output_tokens=_newest(newer.output_tokens, self.output_tokens),
             reasoning_tokens=_newest(newer.reasoning_tokens, self.reasoning_tokens),
+            cache_write_1h_tokens=_newest(newer.cache_write_1h_tokens, self.cache_write_1h_tokens),
+            audio_input_tokens=_newest(newer.audio_input_tokens, self.audio_input_tokens),
+            audio_output_tokens=_newest(newer.audio_output_tokens, self.audio_output_tokens),
+            web_searches=_newest(newer.web_searches, self.web_searches),
         )
 
     @property

@@ -61,6 +61,8 @@ def _read_openai(usage: JsonObject) -> TokenUsage:
         cache_write_tokens=count(prompt.get("cache_write_tokens")),
         output_tokens=count(usage.get("completion_tokens")),
         reasoning_tokens=count(completion.get("reasoning_tokens")),
+        audio_input_tokens=count(prompt.get("audio_tokens")) or None,
+        audio_output_tokens=count(completion.get("audio_tokens")) or None,
     )
 
 
@@ -74,6 +76,9 @@ def _read_anthropic(usage: JsonObject) -> TokenUsage:
         cache_write_tokens=written,
         output_tokens=count(usage.get("output_tokens")),
         reasoning_tokens=count(mapping(usage.get("output_tokens_details")).get("thinking_tokens")),
+        cache_write_1h_tokens=count(mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens"))
+        or None,
+        web_searches=count(mapping(usage.get("server_tool_use")).get("web_search_requests")) or None,
     )
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, cast
 
 import msgspec
@@ -15,6 +14,7 @@ from application.ports import AppendRequest, NewEvent
 from application.processes.gateway import recorded
 from application.processes.gateway.admission import Admitted, Unlimited
 from application.processes.gateway.call import Environment, GatewayCall
+from application.processes.gateway.counts import counts_of, sum_of
 from application.processes.gateway.wording import attempt_text, header_safe, outcome_text
 from domain.kernel.aggregate import stream_id
 from domain.kernel.request_record import Attempt, Outcome, RequestRecorded, TokenCounts, UsageSource
@@ -151,7 +151,7 @@ class Trace:
             "attempts": tuple(self.attempts),
             "provider": last.provider if last else None,
             "model": last.model if last else None,
-            "usage": _sum([a.usage for a in self.attempts if a.usage is not None]),
+            "usage": sum_of([a.usage for a in self.attempts if a.usage is not None]),
             "usage_source": last.usage_source if last else "none",
             "cost_micros": None if unpriced else sum(cost for cost in costs if cost is not None),
             "unpriced": unpriced,
@@ -273,26 +273,3 @@ class Trace:
         if last is None or last.first_content_ms is None:
             return None
         return last.started_ms + last.first_content_ms
-
-
-def counts_of(usage: TokenUsage) -> TokenCounts:
-    """Return reported usage in the words of the record."""
-    return TokenCounts(
-        input=usage.input_tokens,
-        cached_input=usage.cached_input_tokens,
-        cache_write=usage.cache_write_tokens,
-        output=usage.output_tokens,
-        reasoning=usage.reasoning_tokens,
-    )
-
-
-def _sum(parts: list[TokenCounts]) -> TokenCounts | None:
-    if len(parts) < 2:
-        return parts[0] if parts else None
-
-    def total(field: str) -> int | None:
-        values = [v for v in (getattr(part, field) for part in parts) if v is not None]
-        return sum(values) if values else None
-
-    sums: Mapping[str, int | None] = {field: total(field) for field in TokenCounts.__struct_fields__}
-    return TokenCounts(**sums)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 from application.usage.pricer import Pricer
 from domain.kernel.request_record import TokenCounts
 from domain.orchestration.connection import Connection
 from domain.orchestration.provider_spec import ModelPrices, ModelSpec
-from domain.usage.pricing import Price, UnitPrices
+from domain.usage.pricing import Price, UnitPrices, cost_micros
 
 AT = datetime(2030, 1, 1, tzinfo=UTC)
 USAGE = TokenCounts(input=1_000_000, output=1_000_000)
@@ -30,23 +30,44 @@ def seller(name: str, *models: ModelSpec) -> Connection:
     return Connection(name=name, dialect="openai", base_url="http://x", revision=4, models=models)
 
 
-PRICER = Pricer(Book())
+class Deals:
+    """Has a contract of tenant `acme` for one model, from AT on."""
+
+    def find(self, tenant: str, provider: str, model: str, at: datetime) -> UnitPrices | None:
+        if (tenant, provider, model) != ("acme", "openai", "gpt-4o") or at < AT:
+            return None
+        return UnitPrices(version="contract@1", output=Price(7_000_000_000))
+
+
+PRICER = Pricer(Book(), Deals())
+
+
+def cost(sold_by: Connection, model: str, tenant: str = "other", at: datetime = AT) -> tuple[int, str] | None:
+    prices = PRICER.prices(tenant, sold_by, model, at)
+    return None if prices is None else (cost_micros(USAGE, prices), prices.version)
 
 
 def test_the_book_prices_public_models_and_names_its_edition():
-    assert PRICER.cost(seller("openai"), "gpt-4o", USAGE, AT) == (2_000_000, "book-1")
+    assert cost(seller("openai"), "gpt-4o") == (2_000_000, "book-1")
 
 
 def test_a_tenants_own_prices_come_first_and_name_their_revision():
     mine = seller("openai-proxy", ModelSpec(name="gpt-4o", prices=OWN))
-    assert PRICER.cost(mine, "gpt-4o", USAGE, AT) == (1_750_000, "openai-proxy@4")
+    assert cost(mine, "gpt-4o") == (1_750_000, "openai-proxy@4")
+
+
+def test_a_contract_comes_before_everything_for_its_tenant_and_from_its_time_on():
+    assert cost(seller("openai"), "gpt-4o", "acme") == (7_000_000, "contract@1")
+    assert cost(seller("openai"), "gpt-4o", "acme", AT - timedelta(seconds=1)) == (2_000_000, "book-1")
+    assert cost(seller("openai", ModelSpec(name="gpt-4o", prices=OWN)), "gpt-4o", "acme") == (
+        7_000_000,
+        "contract@1",
+    )
 
 
 def test_an_unknown_price_is_none_and_not_zero():
-    assert PRICER.cost(seller("vllm", ModelSpec(name="m")), "m", USAGE, AT) == (None, None)
-    assert PRICER.rate(seller("vllm"), "m", AT) is None
+    assert cost(seller("vllm", ModelSpec(name="m")), "m") is None
 
 
 def test_the_embedded_model_costs_nothing():
-    assert PRICER.cost(seller("local"), "smol", USAGE, AT) == (0, "local")
-    assert PRICER.rate(seller("local"), "smol", AT) == 0
+    assert cost(seller("local"), "smol") == (0, "local")

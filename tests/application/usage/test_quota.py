@@ -28,12 +28,16 @@ class Nothing:
         return True
 
 
+async def no_record(_tenant: str, _request_id: str) -> None:
+    return None
+
+
 class Desk:
     """A bus over a log in memory."""
 
     def __init__(self) -> None:
         self.log = InMemoryEventLog()
-        ports = UsagePorts(lambda tenant, user: f"s_{tenant}_{user}")
+        ports = UsagePorts(lambda tenant, user: f"s_{tenant}_{user}", no_record)
         self._bus = Bus(bind(HANDLERS, ports), self.log, lambda: AT, Nothing())
 
     async def set(self, *roles: str, workspace: str | None = None, **given: object) -> object:

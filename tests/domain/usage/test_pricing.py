@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import ROUND_HALF_EVEN, Decimal
 from fractions import Fraction
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -33,6 +34,9 @@ BOOKS = st.builds(
     cached_input=st.none() | PRICES,
     cache_write=st.none() | PRICES,
     reasoning=st.none() | PRICES,
+    cache_write_1h=st.none() | PRICES,
+    audio_input=st.none() | PRICES,
+    audio_output=st.none() | PRICES,
 )
 
 
@@ -40,12 +44,17 @@ BOOKS = st.builds(
 def usages(draw: st.DrawFn) -> TokenCounts:
     whole, output = draw(TOKENS), draw(TOKENS)
     cached = draw(st.integers(0, whole))
+    written = draw(st.integers(0, whole - cached))
+    reasoning = draw(st.integers(0, output))
     return TokenCounts(
         input=whole,
         cached_input=cached,
-        cache_write=draw(st.integers(0, whole - cached)),
+        cache_write=written,
+        cache_write_1h=draw(st.integers(0, written)),
+        audio_input=draw(st.integers(0, whole - cached - written)),
         output=output,
-        reasoning=draw(st.integers(0, output)),
+        reasoning=reasoning,
+        audio_output=draw(st.integers(0, output - reasoning)),
     )
 
 
@@ -86,6 +95,11 @@ def test_a_fee_is_charged_once_a_request():
     assert cost_micros(TokenCounts(input=0), UnitPrices(version="v", request_nanos=12_000_000)) == 12_000
 
 
+def test_a_search_has_a_fee_of_its_own():
+    prices = UnitPrices(version="v", input=Price(USD), search_nanos=10_000_000)
+    assert cost_micros(TokenCounts(input=1000, web_searches=3), prices) == 1000 + 30_000
+
+
 def test_reasoning_with_a_price_of_its_own_is_not_billed_twice():
     prices = UnitPrices(version="v", output=Price(8 * USD), reasoning=Price(3 * USD))
     assert cost_micros(TokenCounts(output=100, reasoning=40), prices) == 60 * 8 + 40 * 3
@@ -95,13 +109,19 @@ def test_reasoning_with_a_price_of_its_own_is_not_billed_twice():
 def test_a_cost_is_the_exact_sum_rounded_half_to_even(usage: TokenCounts, prices: UnitPrices):
     cached, written = usage.cached_input or 0, usage.cache_write or 0
     reasoning = (usage.reasoning or 0) if prices.reasoning else 0
+    heard = (usage.audio_input or 0) if prices.audio_input else 0
+    spoken = (usage.audio_output or 0) if prices.audio_output else 0
+    long = (usage.cache_write_1h or 0) if prices.cache_write_1h else 0
     exact = sum(
         Fraction(tokens * price.nanos, 10**9)
         for tokens, price in (
-            ((usage.input or 0) - cached - written, prices.input),
+            ((usage.input or 0) - cached - written - heard, prices.input),
+            (heard, prices.audio_input or prices.input),
             (cached, prices.cached_input or prices.input),
-            (written, prices.cache_write or prices.input),
-            ((usage.output or 0) - reasoning, prices.output),
+            (written - long, prices.cache_write or prices.input),
+            (long, prices.cache_write_1h or prices.input),
+            ((usage.output or 0) - reasoning - spoken, prices.output),
+            (spoken, prices.audio_output or prices.output),
             (reasoning, prices.reasoning or prices.output),
         )
     )
@@ -110,12 +130,8 @@ def test_a_cost_is_the_exact_sum_rounded_half_to_even(usage: TokenCounts, prices
 
 @given(usages(), BOOKS, st.integers(0, 1000), st.integers(0, 1000))
 def test_more_tokens_never_cost_less(usage: TokenCounts, prices: UnitPrices, more_in: int, more_out: int):
-    larger = TokenCounts(
-        input=(usage.input or 0) + more_in,
-        cached_input=usage.cached_input,
-        cache_write=usage.cache_write,
-        output=(usage.output or 0) + more_out,
-        reasoning=usage.reasoning,
+    larger = msgspec.structs.replace(
+        usage, input=(usage.input or 0) + more_in, output=(usage.output or 0) + more_out
     )
     assert cost_micros(larger, prices) >= cost_micros(usage, prices) >= 0
 

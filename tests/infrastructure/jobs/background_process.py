@@ -12,6 +12,7 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.job import JobRef
 from infrastructure.jobs.outbox import Outbox
 from infrastructure.jobs.processes import run_outbox, run_scheduler, run_worker, stop_on_signals
+from infrastructure.webhooks.jobs import webhook_jobs
+from infrastructure.webhooks.sender import HttpSender
 from tests.event_store import EventStore, open_store
 from tests.infrastructure.jobs.bench import ROUTES, bench_registry, traced_jobs
 
@@ -57,6 +60,23 @@ async def worker(config: Config, store: EventStore) -> None:
         )
 
 
+async def webhooks(config: Config, store: EventStore) -> None:
+    """Deliver webhooks until told to stop."""
+    stop = stop_on_signals()
+    async with (
+        job_pool(store.endpoint.system_dsn, size=12) as pool,
+        aclosing(HttpSender(allow_private=True)) as sender,
+    ):
+        await run_worker(
+            redis_url=config["redis_url"],
+            jobs=webhook_jobs(store.log, store.tail.at, sender, lambda: datetime.now(UTC)),
+            tail=store.tail,
+            pool=pool,
+            stop=stop,
+            namespace=config["namespace"],
+        )
+
+
 async def outbox(config: Config, store: EventStore) -> None:
     redis_url, namespace, dsn = config["redis_url"], config["namespace"], store.endpoint.system_dsn
     if "die" not in config:
@@ -82,7 +102,7 @@ async def scheduler(config: Config, store: EventStore) -> None:
         )
 
 
-ROLES = {"worker": worker, "outbox": outbox, "scheduler": scheduler}
+ROLES = {"worker": worker, "webhooks": webhooks, "outbox": outbox, "scheduler": scheduler}
 
 
 async def main() -> None:

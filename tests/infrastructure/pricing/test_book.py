@@ -12,12 +12,21 @@ import pytest
 
 from domain.kernel.request_record import TokenCounts
 from domain.usage.pricing import Price, UnitPrices, cost_micros
-from infrastructure.pricing.book import PackagedPriceBook, edition_name
+from infrastructure.pricing.book import PackagedPriceBook, package_edition
 from infrastructure.pricing.edition import DatedPrices, dashed_date
 
 NOW = datetime(2026, 11, 1, 12, 0, tzinfo=UTC)
 OPENAI = "https://api.openai.com/v1"
 USAGE = TokenCounts(input=123_457, cached_input=23_000, cache_write=1_000, output=7_891)
+SPECIAL = TokenCounts(
+    input=123_457,
+    cache_write=5_000,
+    cache_write_1h=2_000,
+    output=7_891,
+    audio_input=3_000,
+    audio_output=1_500,
+    web_searches=7,
+)
 LONG = TokenCounts(input=523_457, cached_input=23_000, cache_write=1_000, output=7_891)
 
 
@@ -38,6 +47,7 @@ def test_a_public_model_has_its_price_and_the_edition_is_named(book: PackagedPri
         input=Price(150_000_000),
         output=Price(600_000_000),
         cached_input=Price(75_000_000),
+        search_nanos=found.search_nanos if found else 0,
     )
     assert book.version.startswith("genai-prices/0.2.3+")
 
@@ -91,6 +101,16 @@ def package_price(provider: str, model: str, usage: TokenCounts) -> Decimal | No
         cache_read_tokens=usage.cached_input,
         cache_write_tokens=usage.cache_write,
         output_tokens=usage.output,
+        **{
+            name: count
+            for name, count in (
+                ("cache_write_1h_tokens", usage.cache_write_1h),
+                ("input_audio_tokens", usage.audio_input),
+                ("output_audio_tokens", usage.audio_output),
+                ("web_searches", usage.web_searches),
+            )
+            if count is not None
+        },
     )
     try:
         return get_snapshot().calc(theirs, model, provider, None, NOW).total_price * 1_000_000
@@ -98,7 +118,7 @@ def package_price(provider: str, model: str, usage: TokenCounts) -> Decimal | No
         return None
 
 
-@pytest.mark.parametrize("usage", [USAGE, LONG], ids=["short", "long"])
+@pytest.mark.parametrize("usage", [USAGE, LONG, SPECIAL], ids=["short", "long", "special"])
 def test_every_model_costs_what_the_package_says(book: PackagedPriceBook, usage: TokenCounts):
     from genai_prices.data import providers
 
@@ -151,7 +171,7 @@ def test_opening_again_reads_the_file_and_a_broken_file_is_made_anew(
     assert PackagedPriceBook.open(directory).version == book.version
     assert kept.read_bytes() == good
     assert len(good) < 1_000_000
-    assert edition_name() == book.version
+    assert package_edition().name == book.version
 
 
 def test_a_process_that_prices_does_not_carry_the_packages_weight(book: PackagedPriceBook, directory: Path):

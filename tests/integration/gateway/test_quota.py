@@ -4,21 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import collections
-import secrets
-from collections.abc import AsyncIterator
 from typing import Any
 
-import httpx
 import pytest
 import pytest_asyncio
 
-from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
-from infrastructure.runtime import Endpoints
-from infrastructure.settings import Settings
-from interfaces.composition import Api
-from tests import services
-from tests.fakes.upstream import FakeUpstream
-from tests.integration.gateway.live import ADMIN_KEY, HELLO, Live, LiveTenant, projecting, serving
+from tests.integration.gateway.live import HELLO, Live, LiveTenant
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CHAT = "/v1/chat/completions"
@@ -29,33 +20,6 @@ BODY: dict[str, Any] = {"model": "up/any", "messages": HELLO, "max_tokens": 20}
 async def own(live: Live) -> LiveTenant:
     """A tenant for each test, for limits are the tenant's."""
     return await live.tenant()
-
-
-@pytest_asyncio.fixture(scope="module", loop_scope="session")
-async def pair(
-    postgres: PostgresEndpoint, tmp_path_factory: pytest.TempPathFactory
-) -> AsyncIterator[tuple[Live, Live]]:
-    """Two API processes' worth of the product on one database."""
-    database = services.fresh_database(postgres, f"quota_{secrets.token_hex(6)}", "migrated")
-    data = tmp_path_factory.mktemp("quota")
-    with services.running_valkey(services.session_directory(tmp_path_factory) / "valkey") as valkey:
-        settings = Settings(data_dir=data, admin_key=ADMIN_KEY)
-        where = Endpoints(
-            app_dsn=database.app_dsn,
-            system_dsn=database.system_dsn,
-            owner_dsn=database.owner_dsn,
-            keyring_dsn=database.keyring_dsn,
-            redis_url=valkey.url,
-        )
-        async with (
-            projecting(settings, where),
-            serving(lambda: Api(settings, where)) as one,
-            serving(lambda: Api(settings, where)) as two,
-            FakeUpstream() as upstream,
-            httpx.AsyncClient(base_url=one, timeout=60) as first,
-            httpx.AsyncClient(base_url=two, timeout=60) as second,
-        ):
-            yield Live(one, upstream, first, one), Live(two, upstream, second, two)
 
 
 async def quota(tenant: LiveTenant) -> dict[str, Any]:
@@ -147,6 +111,29 @@ async def test_the_soft_threshold_warns_and_tells_once(own: LiveTenant) -> None:
     await own.post(CHAT, json=BODY)
     assert (await quota(own))["state"] == "exceeded"
     assert len(found) == len(await soft_caps(own)) == 1
+
+
+async def test_a_hard_cap_that_refuses_is_told_once_and_stands_among_the_notices(own: LiveTenant) -> None:
+    limits = {"monthly_token_limit": 300, "soft_cap_enabled": False}
+    await own.call("PUT", "/usage/quota", json=limits)
+    for _ in range(3):
+        assert (await own.post(CHAT, json={**BODY, "max_tokens": 5000})).status_code == 429
+    async with asyncio.timeout(30):
+        while not (found := (await own.call("GET", "/usage/notices"))["items"]):  # noqa: ASYNC110 - nothing rings
+            await asyncio.sleep(0.1)
+    assert [(each["cap"], each["scope"], each["used"], each["limit"]) for each in found] == [
+        ("hard", "tenant", 0, 300)
+    ]
+    told = await own.call("GET", "/audit/events", params={"type": "usage.hard_cap_reached"})
+    assert len(told["items"]) == 1
+
+
+async def test_a_cap_set_below_what_is_used_blocks_at_once_and_takes_nothing_back(own: LiveTenant) -> None:
+    used = (await own.post(CHAT, json=BODY)).json()["usage"]["total_tokens"]
+    put = await own.call("PUT", "/usage/quota", json={"monthly_token_limit": 1})
+    assert (put["used"], put["remaining"], put["state"]) == (used, 0, "exceeded")
+    assert (await own.post(CHAT, json=BODY)).status_code == 429
+    assert (await quota(own))["used"] == used
 
 
 async def soft_caps(tenant: LiveTenant) -> list[Any]:

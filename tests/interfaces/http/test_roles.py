@@ -46,8 +46,21 @@ EXPECTED = {
     ("GET", "/billing/invoices"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/billing/invoices/{invoice_id}"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/billing/reconciliation"): {"admin", "operator", "auditor", "platform"},
+    ("PUT", "/usage/prices"): {"admin"},
+    ("DELETE", "/usage/prices"): {"admin"},
+    ("GET", "/usage/prices"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/usage/prices/history"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/usage/prices/effective"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/usage/prices/editions"): {"admin", "operator", "auditor", "service"},
+    ("POST", "/usage/corrections"): {"admin"},
+    ("GET", "/usage/corrections"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/usage/notices"): {"admin", "operator", "auditor"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
+    ("POST", "/webhooks"): {"admin"},
+    ("GET", "/webhooks"): {"admin", "auditor"},
+    ("DELETE", "/webhooks/{webhook_id}"): {"admin"},
+    ("GET", "/webhooks/{webhook_id}/deliveries"): {"admin", "auditor"},
     ("GET", "/workflows"): {"admin", "operator", "auditor"},
     ("PATCH", "/workflows/{name}"): {"admin", "operator"},
     ("POST", "/workflows/{name}/run"): {"admin", "operator"},
@@ -80,7 +93,7 @@ def full(path: str) -> str:
 def ask(client, method: str, path: str, role: str | None):
     headers = {} if role is None else {"x-api-key": f"key-{role}"}
     body = None if method == "GET" else b"{}"
-    concrete = full(path).format(key_id="x", name="x", request_id="x", invoice_id="x")
+    concrete = full(path).format(key_id="x", name="x", request_id="x", invoice_id="x", webhook_id="x")
     if body is not None:
         headers["content-type"] = "application/json"
     return client.request(method, concrete, headers=headers, content=body)

@@ -1,7 +1,7 @@
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 
 import { ApiError, call } from "./client";
-import type { ModelPolicy, Page, Readiness, RecordedEvent, Session, UsageSummary } from "./types";
+import type { ModelPolicy, Page, QuotaNotice, Readiness, RecordedEvent, Session, UsageSummary } from "./types";
 
 const API = "/api/ai-advanced";
 const LIVE = { refetchInterval: 5_000 } as const;
@@ -63,6 +63,17 @@ export function useLatestEvents(limit: number) {
 
 export function newestFirst(page: Page<RecordedEvent>): RecordedEvent[] {
   return page.items.toSorted((a, b) => b.position - a.position);
+}
+
+/** The newest caps that were reached, of one month. */
+export function useQuotaNotices() {
+  const queryFn = () => call<Page<QuotaNotice>>("GET", `${API}/usage/notices?limit=20`);
+  return useQuery({ queryKey: ["usage", "notices"], queryFn, select: ofNewestMonth, ...LIVE });
+}
+
+export function ofNewestMonth(page: Page<QuotaNotice>): QuotaNotice[] {
+  const newest = page.items.reduce((month, notice) => (notice.month > month ? notice.month : month), "");
+  return page.items.filter((notice) => notice.month === newest);
 }
 
 /** The workspace's policy, null when none was ever set. */

@@ -51,6 +51,20 @@ export interface RecordedEvent {
   data: unknown;
 }
 
+/** A cap that was reached; amounts are tokens or millionths of a dollar. */
+export interface QuotaNotice {
+  cap: "soft" | "hard";
+  scope: string;
+  id: string;
+  month: string;
+  unit: "tokens" | "cost";
+  used: number;
+  limit: number;
+  threshold: number | null;
+  reached_at: string;
+  position: number;
+}
+
 export interface Page<Item> {
   items: Item[];
   next_cursor: string | null;

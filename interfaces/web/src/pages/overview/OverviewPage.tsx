@@ -2,6 +2,7 @@ import { Grid, Stack, Text, Title } from "@mantine/core";
 
 import { Components } from "./Components";
 import { LatestEvents } from "./LatestEvents";
+import { Notices } from "./Notices";
 import { Policy } from "./Policy";
 import { Usage } from "./Usage";
 
@@ -15,6 +16,7 @@ export function OverviewPage() {
         </Title>
         <Text c="dimmed">What runs, what was used, which policy decides, what happened last.</Text>
       </div>
+      <Notices />
       <Components />
       <Grid gap="lg">
         <Grid.Col span={{ base: 12, lg: 5 }}>

@@ -1,0 +1,1 @@
+"""Webhooks over HTTP: the sender, and the jobs that announce and deliver."""

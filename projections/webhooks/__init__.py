@@ -1,0 +1,1 @@
+"""Read models of webhooks: the endpoints, and what was delivered to them."""
