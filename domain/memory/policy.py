@@ -71,7 +71,8 @@ def effective(own: MemoryRules | None, default: MemoryRules | None) -> Effective
     A field of the category's rules wins; one it leaves open comes from the default, then from the mode.
     """
     rules = [each for each in (own, default) if each is not None]
-    mode = next((each.compliance_mode for each in rules if each.compliance_mode), "standard")
+    modes = [each.compliance_mode for each in rules if each.compliance_mode]
+    mode: ComplianceMode = modes[0] if modes else "standard"
     switches = SWITCHES[mode]
     wanted = next((each.pii_scrubbing for each in rules if each.pii_scrubbing is not None), True)
     ttl = next((each.ttl_days for each in rules if each.ttl_days is not None), switches.default_ttl_days)
