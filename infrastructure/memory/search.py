@@ -21,7 +21,7 @@ from infrastructure.memory.freshness import Freshness
 from infrastructure.memory.recall import Asked, RecallWatch
 from projections.memory.answers import ChannelState, Found, MemoryView, SearchResult
 from projections.memory.queries import memories_by_id
-from projections.memory.search import by_meaning, by_words
+from projections.memory.search import by_meaning, by_words, words_of
 from projections.memory.statistics import Statistics
 from projections.memory.visible import MemoryFilters, visible
 
@@ -64,9 +64,10 @@ class SearchEngine:
         conditions = visible(filters, book, now)
         limit = max(CANDIDATES, 3 * search.limit)
         async with self._reading(tenant) as conn:
+            words = await words_of(conn, search.query)
             statistics = await self._statistics.of(conn, tenant)
             if "text" in search.channels:
-                rankings["text"] = await by_words(conn, tenant, search.query, statistics, conditions, limit)
+                rankings["text"] = await by_words(conn, tenant, words, statistics, conditions, limit)
             if vector is not None:
                 asked = Asked(tenant, vector, (self._embedder.model, self._embedder.dimension), conditions)
                 rankings["vector"] = await by_meaning(
@@ -81,24 +82,18 @@ class SearchEngine:
 
     async def _prepared(self, search: MemorySearch) -> tuple[str | None, dict[str, ChannelState]]:
         """Embed the query while the read models catch up."""
-        states: dict[str, ChannelState] = {"text": "complete", "vector": "complete"}
         wanted = "vector" in search.channels
-        vector: str | None = None
-        async with asyncio.TaskGroup() as group:
-            fresh = group.create_task(self._freshness.of_texts())
-            if wanted:
-                embedding = group.create_task(self._embedded(search.query))
-                vectors = group.create_task(self._freshness.of_vectors())
+        (texts, vectors), vector = await asyncio.gather(
+            self._freshness.of_both(vectors=wanted), self._embedded(search.query) if wanted else _none()
+        )
+        states: dict[str, ChannelState] = {
+            "text": "complete" if texts else "catching_up",
+            "vector": "complete" if vectors else "catching_up",
+        }
         if "text" not in search.channels:
             states["text"] = "off"
-        elif not fresh.result():
-            states["text"] = "catching_up"
-        if not wanted:
-            states["vector"] = "off"
-        elif (vector := embedding.result()) is None:
-            states["vector"] = "unavailable"
-        elif not vectors.result():
-            states["vector"] = "catching_up"
+        if vector is None:
+            states["vector"] = "unavailable" if wanted else "off"
         return vector, states
 
     async def _embedded(self, query: str) -> str | None:
@@ -108,6 +103,10 @@ class SearchEngine:
             return None
         finally:
             self._patience_s = QUERY_PATIENCE_S
+
+
+async def _none() -> None:
+    return None
 
 
 async def _items(

@@ -1,8 +1,9 @@
 """Finds memories by meaning and by words: two rankings, to be fused.
 
 By meaning: exactly among a small tenant's vectors, through the HNSW index of a large one's, whose scan goes
-on until enough rows pass the filters. By words: weights of BM25 (inverse document frequency, saturating term
-frequency, length) over PostgreSQL's full text; in large tenants only words that are rare enough are followed.
+on until enough rows pass the filters, and exactly among those it does not hold yet. By words: weights of BM25
+(inverse document frequency, saturating term frequency, length) over PostgreSQL's full text; in large tenants
+only words that are rare enough are followed.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import ColumnElement, Double, cast, func, literal, select, text
+from sqlalchemy import ColumnElement, Double, cast, func, literal, not_, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -25,12 +26,24 @@ LARGEST_SHARE = 0.04
 """Of a large tenant's memories, so many may hold a word that is followed."""
 EF_SEARCH = 120
 _m, _v = memories.c, memory_vectors.c
-_LEXEMES = text("SELECT lexeme FROM unnest(to_tsvector('english', :query)) ORDER BY lexeme")
+_PLANNING = text(
+    "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true), "
+    "(SELECT array_agg(lexeme ORDER BY lexeme) FROM unnest(to_tsvector('english', :query)))"
+)
 _SETTINGS = text(
     "SELECT set_config('hnsw.ef_search', :ef, true), set_config('hnsw.max_scan_tuples', '60000', true), "
     "set_config('hnsw.iterative_scan', 'strict_order', true), "
-    "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
+    "set_config('enable_seqscan', 'off', true)"
 )
+
+
+async def words_of(conn: AsyncConnection, query: str) -> list[str]:
+    """Return the lexemes of a query, and settle for this transaction how searches are planned.
+
+    Workers and compilation take longer to start than a search takes.
+    """
+    row = (await conn.execute(_PLANNING, {"query": query})).one()
+    return list(row[2] or ())
 
 
 async def by_meaning(
@@ -43,20 +56,39 @@ async def by_meaning(
     *,
     exact: bool,
 ) -> Ranking:
-    """Return the nearest memories by cosine similarity; `model` is a vector's model and dimension."""
+    """Return the nearest memories by cosine similarity; `model` is a vector's model and dimension.
+
+    Unless `exact`, vectors that are in the index are found through it, and compared one by one only those
+    that are not yet.
+    """
+    if exact or model[1] not in DIMENSIONS:
+        return await _nearest(conn, tenant, vector, model, conditions, limit)
+    pending = await _nearest(conn, tenant, vector, model, [not_(_v.indexed), *conditions], limit)
+    await conn.execute(_SETTINGS, {"ef": str(max(EF_SEARCH, 2 * limit))})
+    through = await _nearest(conn, tenant, vector, model, conditions, limit, index=True)
+    return sorted([*through, *pending], key=lambda found: -found[1])[:limit]
+
+
+async def _nearest(
+    conn: AsyncConnection,
+    tenant: str,
+    vector: str,
+    model: tuple[str, int],
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+    *,
+    index: bool = False,
+) -> Ranking:
     name, dimension = model
-    if not exact and dimension in DIMENSIONS:
-        await conn.execute(_SETTINGS, {"ef": str(max(EF_SEARCH, 2 * limit))})
-        column: ColumnElement[object] = cast(_v.embedding, HALFVEC(dimension))
-    else:
-        column = _v.embedding
-    distance: ColumnElement[float] = column.op("<=>", return_type=Double())(
-        cast(literal(vector), HALFVEC(dimension))
-    )
+    typed = HALFVEC(dimension)
+    # The index is on the cast and on rows with these very literals; without them it cannot be chosen.
+    column: ColumnElement[object] = cast(_v.embedding, typed) if index else _v.embedding
+    meant = text(f"dimension = {int(dimension)}" + (" AND indexed" if index else ""))
+    distance: ColumnElement[float] = column.op("<=>", return_type=Double())(cast(literal(vector), typed))
     query = (
         select(_v.memory_id, (1 - distance).label("similarity"))
         .join(memories, (_m.tenant == _v.tenant) & (_m.memory_id == _v.memory_id))
-        .where(_v.tenant == tenant, _v.model == name, text(f"dimension = {int(dimension)}"), *conditions)
+        .where(_v.tenant == tenant, _v.model == name, meant, *conditions)
         .order_by(distance)
         .limit(limit)
     )
@@ -66,14 +98,13 @@ async def by_meaning(
 async def by_words(
     conn: AsyncConnection,
     tenant: str,
-    query: str,
+    lexemes: Sequence[str],
     statistics: TenantStatistics,
     conditions: Sequence[ColumnElement[bool]],
     limit: int,
 ) -> Ranking:
-    """Return the memories that hold words of the query, those with more and rarer ones first."""
-    words = [row.lexeme for row in await conn.execute(_LEXEMES, {"query": query})]
-    words = sorted(words, key=statistics.share)[:MOST_WORDS]
+    """Return the memories that hold words of a query, those with more and rarer ones first."""
+    words = sorted(lexemes, key=statistics.share)[:MOST_WORDS]
     if not words:
         return []
     terms = [(cast(literal(quoted(word)), TSQUERY), statistics.weight(word)) for word in words]
