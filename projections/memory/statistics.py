@@ -19,14 +19,11 @@ MOST_TENANTS = 500
 SAMPLE = 2000
 MOST_WORDS = 100
 _LARGE = text("SELECT EXISTS (SELECT FROM memory_vectors WHERE tenant = :tenant AND indexed)")
-_SAMPLED = (
-    "SELECT words FROM memories WHERE tenant = current_setting('aios.tenant') ORDER BY occurred_at DESC"
-)
+_MINE = "FROM memories WHERE tenant = current_setting('aios.tenant')"
+_SAMPLED = f"SELECT words {_MINE} ORDER BY occurred_at DESC LIMIT {SAMPLE}".replace("'", "''")
 _WORDS = text(
-    "SELECT word, ndoc,"
-    " (SELECT count(*) FROM (SELECT FROM memories WHERE tenant = current_setting('aios.tenant') LIMIT :sample) AS sampled)"
-    f" FROM ts_stat('{_SAMPLED.replace(chr(39), chr(39) * 2)} LIMIT {SAMPLE}')"
-    " ORDER BY ndoc DESC, word LIMIT :most"
+    f"SELECT word, ndoc, (SELECT count(*) FROM (SELECT {_MINE} LIMIT {SAMPLE}) AS sampled) "
+    f"FROM ts_stat('{_SAMPLED}') ORDER BY ndoc DESC, word LIMIT {MOST_WORDS}"
 )
 
 
@@ -75,9 +72,7 @@ class Statistics:
 
 async def _look_up(conn: AsyncConnection, tenant: str) -> TenantStatistics:
     large = (await conn.execute(_LARGE, {"tenant": tenant})).scalar_one()
-    rows: Sequence[tuple[str, int, int]] = [
-        tuple(row) for row in await conn.execute(_WORDS, {"most": MOST_WORDS, "sample": SAMPLE})
-    ]
+    rows: Sequence[tuple[str, int, int]] = [tuple(row) for row in await conn.execute(_WORDS)]
     sampled = rows[0][2] if rows else 0
     return TenantStatistics(
         large=large,
