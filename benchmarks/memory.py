@@ -22,6 +22,7 @@ from random import Random
 from typing import Any
 
 import httpx
+from sqlalchemy import text
 
 from application.ports import AppendRequest, NewEvent
 from benchmarks.memory_data import memory, question
@@ -29,7 +30,7 @@ from domain.memory.events import MemoryAdded, MemoryDetails
 from domain.memory.memory import memory_stream
 from domain.registry import event_registry
 from infrastructure.embeddings.configured import configured_embeddings
-from infrastructure.memory.indexing import index_pending
+from infrastructure.memory.indexing import EXACT_UP_TO, index_pending
 from infrastructure.runtime import Runtime, endpoints
 from infrastructure.settings import Settings, load
 from projections.memory.search import by_meaning
@@ -63,14 +64,14 @@ async def main() -> None:
 
 async def _adding(product: Product, count: int) -> None:
     random = Random(1)
-    texts = iter([f"{memory(random)}; mail {n}@example.com" for n in range(count)])
+    contents = iter([f"{memory(random)}; mail {n}@example.com" for n in range(count)])
     headers = {"authorization": f"Bearer {product.api_key}"}
     async with httpx.AsyncClient(base_url=product.base_url, headers=headers, timeout=60) as client:
 
         async def add() -> None:
-            for text in texts:
+            for content in contents:
                 answer = await client.post(
-                    "/api/ai-advanced/memory", json={"content": text, "user_id": text[:4]}
+                    "/api/ai-advanced/memory", json={"content": content, "user_id": content[:4]}
                 )
                 assert answer.status_code == 201, answer.text
                 assert "[EMAIL]" in answer.json()["content"]
@@ -113,12 +114,28 @@ async def _fill(runtime: Runtime, tenants: dict[str, int]) -> None:
     appended = time.perf_counter() - began
     await _projected(runtime, last)
     projected = time.perf_counter() - began
-    indexed = await index_pending(runtime.engine(runtime.where.system_dsn, size=1))
+    indexed = await _indexed(runtime)
     count = sum(tenants.values())
     print(
         f"{count} memories: appended at {count / appended:.0f}/s, searchable at {count / projected:.0f}/s, "
         f"{indexed} put into the index"
     )
+
+
+async def _indexed(runtime: Runtime) -> int:
+    """Help the projector to fill the index, and return how many vectors are in it."""
+    engine = runtime.engine(runtime.where.system_dsn, size=1)
+    counts = text(
+        "SELECT count(*) FILTER (WHERE indexed), (SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM "
+        "memory_vectors WHERE NOT indexed GROUP BY tenant) AS pending) FROM memory_vectors"
+    )
+    while True:
+        await index_pending(engine)
+        async with engine.connect() as conn:
+            indexed, pending = (await conn.execute(counts)).one()
+        if pending <= EXACT_UP_TO:
+            return int(indexed)
+        await asyncio.sleep(1.0)
 
 
 async def _projected(runtime: Runtime, position: int) -> None:
@@ -143,11 +160,11 @@ async def _searching(
     asked = [(random.choice(list(keys)), question(random)) for _ in range(SEARCHES)]
     async with httpx.AsyncClient(base_url=product.base_url, timeout=60) as client:
         times: list[float] = []
-        for number, (tenant, text) in enumerate([*asked[:20], *asked]):
+        for number, (tenant, asking) in enumerate([*asked[:20], *asked]):
             began = time.perf_counter()
             answer = await client.post(
                 "/api/ai-advanced/memory/search",
-                json={"query": text, "limit": BEST},
+                json={"query": asking, "limit": BEST},
                 headers={"x-api-key": keys[tenant]},
             )
             assert len(answer.json()["items"]) == BEST, answer.text
@@ -163,8 +180,8 @@ async def _recall(runtime: Runtime, settings: Settings, asked: list[tuple[str, s
     conditions = visible(MemoryFilters(), _book(), datetime.now(UTC))
     found = expected = 0
     times: dict[bool, list[float]] = {False: [], True: []}
-    for tenant, text in asked:
-        vector = await embedder.embed_query(text)
+    for tenant, asking in asked:
+        vector = await embedder.embed_query(asking)
         results = []
         for exact in (False, True):
             async with tenant_connection(engine, tenant) as conn:

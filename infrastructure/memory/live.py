@@ -6,10 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import ClassVar
 
+from application.bus import Bus, Caller, Outcome
 from application.memory.pii import PiiScrubbing
 from application.memory.pii_phone_plans import LibraryPhonePlans
 from application.memory.ports import MemoryPorts
 from application.memory.searching import MemorySearch, SearchFilters
+from application.processes.memory_extraction import Asks, Conversation, MemoryExtraction
 from domain.kernel.errors import Unavailable
 from domain.memory.memory_check import moment_of
 from domain.memory.policy import ALL_ENTITIES, PolicyBook
@@ -53,6 +55,7 @@ class LiveMemory:
         self._reading = reading
         self._clock = clock
         self._waiter: ProjectionWaiter | None = None
+        self._extraction: MemoryExtraction | None = None
         self._freshness = Freshness(runtime.log.head, self._caught_up)
         self._recall = RecallWatch(reading, runtime.committer.append, clock, metrics.observe_recall)
         self._engine = SearchEngine(self.embedder, reading, self._freshness, clock, self._recall)
@@ -79,6 +82,16 @@ class LiveMemory:
     async def search(self, tenant: str, search: MemorySearch) -> SearchResult:
         """Return the best memories. Raises InvalidInput."""
         return await self._engine.search(tenant, search, self._filters(search), self.book(tenant))
+
+    async def remember(self, conversation: Conversation, caller: Caller) -> Outcome:
+        """Store what is worth it of a conversation; see `MemoryExtraction.remember`."""
+        if self._extraction is None:
+            raise Unavailable("gateway", "this process has no gateway to extract facts with", 1.0)
+        return await self._extraction.remember(conversation, caller)
+
+    def extract_with(self, gateway: Asks, bus: Bus, local_model: str) -> None:
+        """Let conversations be read by models behind the gateway; `local_model` where texts must stay."""
+        self._extraction = MemoryExtraction(gateway, bus.dispatch, self.ports, self._clock, local_model)
 
     def start(self, waiter: ProjectionWaiter) -> None:
         """Begin to wait for read models by `waiter`."""
