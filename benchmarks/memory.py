@@ -33,7 +33,7 @@ from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.memory.indexing import EXACT_UP_TO, index_pending
 from infrastructure.runtime import Runtime, endpoints
 from infrastructure.settings import Settings, load
-from projections.memory.search import by_meaning
+from projections.memory.search import Vector, by_meaning
 from projections.memory.visible import MemoryFilters, visible
 from projections.scope import tenant_connection
 from tests.product import Product, running_product
@@ -181,13 +181,15 @@ async def _recall(runtime: Runtime, settings: Settings, asked: list[tuple[str, s
     found = expected = 0
     times: dict[bool, list[float]] = {False: [], True: []}
     for tenant, asking in asked:
-        vector = await embedder.embed_query(asking)
+        written = await embedder.embed_query(asking)
+        vector = Vector(written, embedder.model, embedder.dimension)
         results = []
         for exact in (False, True):
             async with tenant_connection(engine, tenant) as conn:
                 began = time.perf_counter()
-                model = (embedder.model, embedder.dimension)
-                results.append(await by_meaning(conn, tenant, vector, model, conditions, BEST, exact=exact))
+                results.append(
+                    await by_meaning(conn, tenant, vector, conditions, BEST, exact=exact, filtered=False)
+                )
                 times[exact].append((time.perf_counter() - began) * 1000)
         farthest = results[1][-1][1] - 1e-6
         found += sum(similarity >= farthest for _, similarity in results[0])

@@ -84,7 +84,7 @@ async def _index(conn: AsyncConnection, tenant: str) -> int:
             text(
                 f"UPDATE {table} SET indexed = true WHERE tenant = :tenant AND memory_id IN "
                 f"(SELECT memory_id FROM {table} WHERE tenant = :tenant AND NOT indexed "
-                "ORDER BY memory_id LIMIT :chunk FOR UPDATE SKIP LOCKED)"
+                "LIMIT :chunk FOR UPDATE SKIP LOCKED)"
             ),
             {"tenant": tenant, "chunk": CHUNK},
         )

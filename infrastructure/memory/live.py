@@ -26,7 +26,7 @@ from projections.memory import live
 from projections.memory.answers import SearchResult
 from projections.memory.live import MemoryPolicies
 from projections.memory.queries import same_words
-from projections.memory.search import by_meaning
+from projections.memory.search import Vector, by_meaning
 from projections.memory.tables import memories
 from projections.memory.visible import MemoryFilters, visible
 from projections.wait import ProjectionWaiter
@@ -58,7 +58,8 @@ class LiveMemory:
         self._extraction: MemoryExtraction | None = None
         self._freshness = Freshness(runtime.log.head, self._caught_up)
         self._recall = RecallWatch(reading, runtime.committer.append, clock, metrics.observe_recall)
-        self._engine = SearchEngine(self.embedder, reading, self._freshness, clock, self._recall)
+        system = runtime.engine(runtime.where.system_dsn, size=2)
+        self._engine = SearchEngine(self.embedder, reading, system, self._freshness, clock, self._recall)
 
     @property
     def ports(self) -> MemoryPorts:
@@ -137,9 +138,9 @@ class LiveMemory:
                 *visible(MemoryFilters(categories=(category,)), self.book(tenant), self._clock()),
                 memories.c.subject == subject,
             ]
-            model = (self.embedder.model, self.embedder.dimension)
-            for number, vector in zip(rest, vectors, strict=True):
-                nearest = await by_meaning(conn, tenant, vector, model, conditions, 1, exact=True)
+            for number, written in zip(rest, vectors, strict=True):
+                vector = Vector(written, self.embedder.model, self.embedder.dimension)
+                nearest = await by_meaning(conn, tenant, vector, conditions, 1, exact=True)
                 if nearest and nearest[0][1] >= ALIKE:
                     found[number] = nearest[0][0]
         return found

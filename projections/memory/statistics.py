@@ -18,7 +18,13 @@ FRESH_S = 60.0
 MOST_TENANTS = 500
 SAMPLE = 2000
 MOST_WORDS = 100
-_LARGE = text("SELECT EXISTS (SELECT FROM memory_vectors WHERE tenant = :tenant AND indexed)")
+COUNT_UP_TO = 20_000
+PERHAPS = 100_000
+"""How many memories a tenant is taken to have whose memories were not counted to the end."""
+_SIZE = text(
+    "SELECT EXISTS (SELECT FROM memory_vectors WHERE tenant = :tenant AND indexed), "
+    f"(SELECT count(*) FROM (SELECT FROM memories WHERE tenant = :tenant LIMIT {COUNT_UP_TO}) AS counted)"
+)
 _MINE = "FROM memories WHERE tenant = current_setting('aios.tenant')"
 _SAMPLED = f"SELECT words {_MINE} ORDER BY occurred_at DESC LIMIT {SAMPLE}".replace("'", "''")
 _WORDS = text(
@@ -28,9 +34,13 @@ _WORDS = text(
 
 
 class TenantStatistics(msgspec.Struct, frozen=True):
-    """`large` tenants have vectors in the index, most of them; `common` words by their share."""
+    """`indexed` tenants have vectors in the index, most of them; `memories` is how many there are, roughly.
 
-    large: bool
+    `common` are words by the share of the `sampled` memories that hold them.
+    """
+
+    indexed: bool
+    memories: int
     sampled: int
     common: dict[str, float]
 
@@ -71,11 +81,12 @@ class Statistics:
 
 
 async def _look_up(conn: AsyncConnection, tenant: str) -> TenantStatistics:
-    large = (await conn.execute(_LARGE, {"tenant": tenant})).scalar_one()
+    indexed, counted = (await conn.execute(_SIZE, {"tenant": tenant})).one()
     rows: Sequence[tuple[str, int, int]] = [tuple(row) for row in await conn.execute(_WORDS)]
     sampled = rows[0][2] if rows else 0
     return TenantStatistics(
-        large=large,
+        indexed=indexed,
+        memories=PERHAPS if counted == COUNT_UP_TO else counted,
         sampled=sampled,
         common={word: holding / sampled for word, holding, _ in rows},
     )

@@ -17,7 +17,7 @@ from domain.memory.policy import MemoryRules, PolicyBook
 from infrastructure.memory.indexing import index_pending
 from projections.memory.project import MEMORIES
 from projections.memory.queries import get_memory, list_memories
-from projections.memory.search import by_meaning, by_words, words_of
+from projections.memory.search import Vector, by_meaning, by_words, words_of
 from projections.memory.statistics import Statistics
 from projections.memory.vectors import MEMORY_VECTORS, with_embeddings
 from projections.memory.visible import MemoryFilters, visible
@@ -70,7 +70,8 @@ async def filled(engines: Engines, running: Running) -> AsyncIterator[Engines]:
 
 async def nearest(conn: AsyncConnection, text: str, *, exact: bool, limit: int = 10, **filters: Any) -> Any:
     conditions = visible(MemoryFilters(**filters), BOOK, NOW)
-    return await by_meaning(conn, "acme", vector(text), MODEL, conditions, limit, exact=exact)
+    asked = Vector(vector(text), *MODEL)
+    return await by_meaning(conn, "acme", asked, conditions, limit, exact=exact, filtered=bool(filters))
 
 
 async def test_the_index_finds_what_exact_search_finds(filled: Engines) -> None:
@@ -147,7 +148,7 @@ async def test_rare_words_count_more_than_common_ones(engines: Engines, running:
 async def test_nothing_of_another_tenant_is_found(filled: Engines) -> None:
     async with tenant_connection(filled.app, "acme") as conn:
         conditions = visible(MemoryFilters(), BOOK, NOW)
-        assert await by_meaning(conn, "beta", vector("tea"), MODEL, conditions, 10, exact=True) == []
+        assert await by_meaning(conn, "beta", Vector(vector("tea"), *MODEL), conditions, 10, exact=True) == []
         statistics = await Statistics().of(conn, "beta")
         assert await by_words(conn, "beta", ["tea"], statistics, conditions, 10) == []
 
