@@ -88,9 +88,16 @@ async def test_the_sdk_reports_to_nobody_and_writes_only_where_it_was_told(serve
 
 def event(cls: type = MemoryAdded, content: str = "likes tea", **fields: Any) -> Any:
     times = {"occurred_at": NOW, "added_at": NOW, "changed_at": NOW}
+    details = MemoryDetails(user_id="anna")
     return cls(
-        memory_id="mem_1", subject="s_anna", category="support", **times, content=content, details=MemoryDetails(user_id="anna"), **fields,
-    )  # fmt: skip
+        memory_id="mem_1",
+        subject="s_anna",
+        category="support",
+        content=content,
+        details=details,
+        **times,
+        **fields,
+    )
 
 
 async def test_the_copy_follows_the_log_whatever_order_the_jobs_come_in(server, hosted) -> None:
