@@ -33,7 +33,7 @@ from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.memory.indexing import EXACT_UP_TO, index_pending
 from infrastructure.runtime import Runtime, endpoints
 from infrastructure.settings import Settings, load
-from projections.memory.search import Vector, by_meaning
+from projections.memory.search import Vector, by_meaning, words_of
 from projections.memory.visible import MemoryFilters, visible
 from projections.scope import tenant_connection
 from tests.product import Product, running_product
@@ -186,6 +186,7 @@ async def _recall(runtime: Runtime, settings: Settings, asked: list[tuple[str, s
         results = []
         for exact in (False, True):
             async with tenant_connection(engine, tenant) as conn:
+                await words_of(conn, "", BEST)
                 began = time.perf_counter()
                 results.append(
                     await by_meaning(conn, tenant, vector, conditions, BEST, exact=exact, filtered=False)

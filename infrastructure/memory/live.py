@@ -15,6 +15,7 @@ from application.processes.memory_extraction import Asks, Conversation, MemoryEx
 from domain.kernel.errors import Unavailable
 from domain.memory.memory_check import moment_of
 from domain.memory.policy import ALL_ENTITIES, PolicyBook
+from infrastructure.database.engines import with_options
 from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.memory.freshness import Freshness
 from infrastructure.memory.recall import RecallWatch
@@ -26,7 +27,7 @@ from projections.memory import live
 from projections.memory.answers import SearchResult
 from projections.memory.live import MemoryPolicies
 from projections.memory.queries import same_words
-from projections.memory.search import Vector, by_meaning
+from projections.memory.search import PLAINLY, Vector, by_meaning
 from projections.memory.tables import memories
 from projections.memory.visible import MemoryFilters, visible
 from projections.wait import ProjectionWaiter
@@ -58,7 +59,8 @@ class LiveMemory:
         self._extraction: MemoryExtraction | None = None
         self._freshness = Freshness(runtime.log.head, self._caught_up)
         self._recall = RecallWatch(reading, runtime.committer.append, clock, metrics.observe_recall)
-        system = runtime.engine(runtime.where.system_dsn, size=2)
+        system = runtime.engine(with_options(runtime.where.system_dsn, PLAINLY), size=3)
+        system = system.execution_options(isolation_level="AUTOCOMMIT")
         self._engine = SearchEngine(self.embedder, reading, system, self._freshness, clock, self._recall)
 
     @property

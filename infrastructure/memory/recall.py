@@ -22,7 +22,7 @@ from domain.kernel.aggregate import stream_id
 from domain.kernel.errors import AiosError
 from domain.memory.events import RecallMeasured
 from domain.memory.fusion import Ranking
-from projections.memory.search import Vector, by_meaning
+from projections.memory.search import Vector, by_meaning, words_of
 from projections.memory.tables import memory_vectors
 
 BEST = 10
@@ -89,6 +89,7 @@ class RecallWatch:
         """Compare the best ten of the index with the best ten there are, and store the result."""
         async with self._reading(asked.tenant) as conn:
             total = await conn.execute(select(func.count()).where(memory_vectors.c.tenant == asked.tenant))
+            await words_of(conn, "", BEST)
             through, index_ms = await _timed(conn, asked, vector, exact=False)
         async with self._reading(asked.tenant) as conn:
             exactly, exact_ms = await _timed(conn, asked, vector, exact=True)

@@ -64,7 +64,7 @@ class SearchEngine:
         now = self._clock()
         asked = Asked(tenant, vector, visible(filters, book, now), filters != MemoryFilters())
         async with self._reading(tenant) as conn:
-            words = await words_of(conn, search.query)
+            words = await words_of(conn, search.query, _candidates(search))
             statistics = await self._statistics.of(conn, tenant)
             by_text, near = await asyncio.gather(
                 self._by_words(asked, words, statistics, search),
@@ -85,15 +85,16 @@ class SearchEngine:
         if "text" not in search.channels:
             return None
         async with self._system.connect() as conn:
-            limit = max(CANDIDATES, 3 * search.limit)
-            return await by_words(conn, asked.tenant, words, statistics, asked.conditions, limit)
+            return await by_words(
+                conn, asked.tenant, words, statistics, asked.conditions, _candidates(search)
+            )
 
     async def _by_meaning(
         self, conn: AsyncConnection, asked: Asked, statistics: TenantStatistics, search: MemorySearch
     ) -> Ranking | None:
         if asked.vector is None:
             return None
-        limit = max(CANDIDATES, 3 * search.limit)
+        limit = _candidates(search)
         exact = not statistics.indexed
         return await by_meaning(
             conn, asked.tenant, asked.vector, asked.conditions, limit, exact=exact, filtered=asked.filtered
@@ -123,6 +124,11 @@ class SearchEngine:
             return None
         finally:
             self._patience_s = QUERY_PATIENCE_S
+
+
+def _candidates(search: MemorySearch) -> int:
+    """Return how many memories each channel ranks."""
+    return max(CANDIDATES, 3 * search.limit)
 
 
 async def _none() -> None:

@@ -22,9 +22,9 @@ from projections.memory.statistics import TenantStatistics
 from projections.memory.tables import DIMENSIONS, memories, memory_vectors
 
 MOST_WORDS = 24
-MOST_ROWS = 5000
+MOST_ROWS = 3000
 """So many rows are ranked by words at most."""
-MOST_FOLLOWED = 4000
+MOST_FOLLOWED = 2500
 """Words are followed, rarest first, as long as no more rows than these are to be expected of them."""
 EF_SEARCH = 120
 
@@ -40,25 +40,21 @@ class Vector(msgspec.Struct, frozen=True):
 _m, _v = memories.c, memory_vectors.c
 _PLANNING = text(
     "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true), "
-    "(SELECT array_agg(lexeme ORDER BY lexeme) FROM unnest(to_tsvector('english', :query)))"
+    "set_config('hnsw.ef_search', :ef, true), set_config('hnsw.max_scan_tuples', '60000', true), "
+    "set_config('hnsw.iterative_scan', 'strict_order', true), set_config('enable_seqscan', 'off', true), "
+    "(SELECT array_agg(lexeme ORDER BY lexeme) FROM unnest(to_tsvector('english', :query))) AS words"
 )
-_QUICKLY = text(
-    "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
-)
-_SETTINGS = text(
-    "SELECT set_config('hnsw.ef_search', :ef, true), set_config('hnsw.max_scan_tuples', '60000', true), "
-    "set_config('hnsw.iterative_scan', 'strict_order', true), "
-    "set_config('enable_seqscan', 'off', true)"
-)
+PLAINLY = "-c jit=off -c max_parallel_workers_per_gather=0"
+"""Connection options for searching by words: workers and compilation take longer to start than it takes."""
 
 
-async def words_of(conn: AsyncConnection, query: str) -> list[str]:
-    """Return the lexemes of a query, and settle for this transaction how searches are planned.
+async def words_of(conn: AsyncConnection, query: str, limit: int) -> list[str]:
+    """Return the lexemes of a query, and settle for this transaction how `by_meaning` is planned.
 
-    Workers and compilation take longer to start than a search takes.
+    `limit` is the largest that will be asked for.
     """
-    row = (await conn.execute(_PLANNING, {"query": query})).one()
-    return list(row[2] or ())
+    settings = {"query": query, "ef": str(max(EF_SEARCH, 2 * limit))}
+    return list((await conn.execute(_PLANNING, settings)).one().words or ())
 
 
 async def by_meaning(
@@ -73,13 +69,12 @@ async def by_meaning(
 ) -> Ranking:
     """Return the nearest memories by cosine similarity.
 
-    Unless `exact`, vectors that are in the index are found through it, and compared one by one only those
-    that are not yet. Without `filtered` the conditions leave out few rows, and are looked at last.
+    Unless `exact`, vectors that are in the index are found through it (after `words_of`), and compared one by
+    one only those that are not yet. Without `filtered` the conditions leave out few rows, and are looked at last.
     """
     if exact or query.dimension not in DIMENSIONS:
         return await _compared(conn, tenant, query, conditions, limit, [], filtered=filtered)
     pending = await _compared(conn, tenant, query, conditions, limit, [not_(_v.indexed)], filtered=filtered)
-    await conn.execute(_SETTINGS, {"ef": str(max(EF_SEARCH, 2 * limit))})
     # The index is on the cast and on rows with these very literals; without them it cannot be chosen.
     distance = _distance(cast(_v.embedding, HALFVEC(query.dimension)), query)
     meant = [_v.tenant == tenant, _v.model == query.model, text(f"dimension = {query.dimension} AND indexed")]
@@ -152,7 +147,6 @@ async def by_words(
     words = sorted(lexemes, key=statistics.share)[:MOST_WORDS]
     if not words:
         return []
-    await conn.execute(_QUICKLY)
     terms = [(cast(literal(quoted(word)), TSQUERY), statistics.weight(word)) for word in words]
     followed = literal(tsquery(words, statistics))
     rows = (

@@ -71,6 +71,7 @@ async def filled(engines: Engines, running: Running) -> AsyncIterator[Engines]:
 async def nearest(conn: AsyncConnection, text: str, *, exact: bool, limit: int = 10, **filters: Any) -> Any:
     conditions = visible(MemoryFilters(**filters), BOOK, NOW)
     asked = Vector(vector(text), *MODEL)
+    await words_of(conn, text, limit)
     return await by_meaning(conn, "acme", asked, conditions, limit, exact=exact, filtered=bool(filters))
 
 
@@ -136,7 +137,7 @@ async def test_rare_words_count_more_than_common_ones(engines: Engines, running:
         async with tenant_connection(engines.app, "acme") as conn:
             statistics = await Statistics().of(conn, "acme")
             conditions = visible(MemoryFilters(), BOOK, NOW)
-            words = await words_of(conn, "is the printer a quokka?")
+            words = await words_of(conn, "is the printer a quokka?", 50)
             ranked = await by_words(conn, "acme", words, statistics, conditions, 50)
     assert ranked[0][0] == "m00060"
     assert len(ranked) == 50
