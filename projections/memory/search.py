@@ -70,7 +70,8 @@ async def by_meaning(
     """Return the nearest memories by cosine similarity.
 
     Unless `exact`, vectors that are in the index are found through it (after `words_of`), and compared one by
-    one only those that are not yet. Without `filtered` the conditions leave out few rows, and are looked at last.
+    one only those that are not yet. Without `filtered` the conditions leave out few rows, and are looked at
+    last.
     """
     if exact or query.dimension not in DIMENSIONS:
         return await _compared(conn, tenant, query, conditions, limit, [], filtered=filtered)
