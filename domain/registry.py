@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domain.billing.events import EVENTS as BILLING
+from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
 from domain.memory.events import EVENTS as MEMORY
@@ -29,6 +31,8 @@ def event_registry() -> EventRegistry:
         USAGE,
         MEMORY,
         MEMORY_POLICY,
+        BILLING,
+        PAYMENTS,
     ):
         registry.register(classes)
     return registry

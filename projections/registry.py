@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from projections.billing.project import BILLING
+from projections.billing.usage_project import BILLING_USAGE
 from projections.memory.project import MEMORIES, MEMORY_POLICIES, MEMORY_RECALL
 from projections.memory.vectors import MEMORY_VECTORS
 from projections.orchestration.experiments_project import EXPERIMENTS
@@ -23,4 +25,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     MEMORY_POLICIES,
     MEMORY_RECALL,
     MEMORY_VECTORS,
+    BILLING,
+    BILLING_USAGE,
 )

@@ -11,6 +11,9 @@ from litestar.types import ControllerRouterHandler
 
 from interfaces.http import (
     audit,
+    billing,
+    billing_invoices,
+    billing_payments,
     console,
     experiments,
     feedback,
@@ -55,6 +58,9 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     simulation.router,
     usage.router,
     quota.router,
+    billing.router,
+    billing_invoices.router,
+    billing_payments.router,
     requests.router,
     workflows.router,
     memory.router,
