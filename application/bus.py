@@ -4,20 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
 from application.ports import AppendRequest, Claim, Clock, EventLog, NewEvent, ReadModels
 from domain.kernel.aggregate import Aggregate, Recorded, stream_id
 from domain.kernel.errors import Forbidden, VersionConflict
+from domain.kernel.events import Envelope
 
 A = TypeVar("A", bound=Aggregate)
 ATTEMPTS = 8
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish of a client, named in the imperative; handlers may refuse it."""
+    """A wish of a client, named in the imperative; handlers may refuse it.
+
+    WAITS is False for those of high rate whose readers wait by themselves: they answer once they are durable.
+    """
+
+    WAITS: ClassVar[bool] = True
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,6 +62,10 @@ class Work:
     async def load(self, cls: type[A], entity_id: str, *, tenant: str | None = None) -> A:
         """Return the tenant's aggregate, blank when it does not exist yet."""
         return await self._log.load(cls, stream_id(tenant or self.caller.tenant, cls.KIND, entity_id))
+
+    async def stream(self, stream_id: str) -> list[Envelope[Any]]:
+        """Return the events of a plain stream, oldest first."""
+        return [envelope async for envelope in self._log.read_stream(stream_id)]
 
     async def save(
         self,
@@ -112,7 +122,7 @@ class Bus:
         self._read_models = read_models
 
     async def dispatch(self, command: Command, caller: Caller) -> Outcome:
-        """Handle a command and return when its effects can be read on every process.
+        """Handle a command and return when its effects can be read on every process, if it waits for that.
 
         A handler that lost a race for a stream runs again on the newer state, up to ATTEMPTS times.
         """
@@ -125,7 +135,7 @@ class Bus:
                 if attempt == ATTEMPTS:
                     raise
                 continue
-            if work.position:
+            if work.position and command.WAITS:
                 await self._read_models.everywhere(work.position)
                 await self._read_models.caught_up(work.position)
             return Outcome(result, work.position)

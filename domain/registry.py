@@ -6,6 +6,8 @@ from domain.billing.events import EVENTS as BILLING
 from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded, ShadowRecorded
+from domain.memory.events import EVENTS as MEMORY
+from domain.memory.policy_events import EVENTS as MEMORY_POLICY
 from domain.memory.pseudonym_events import EVENTS as PSEUDONYMS
 from domain.orchestration.credential_events import EVENTS as CREDENTIALS
 from domain.orchestration.events import EVENTS as ORCHESTRATION
@@ -33,6 +35,8 @@ def event_registry() -> EventRegistry:
         FEEDBACK,
         WORKFLOWS,
         USAGE,
+        MEMORY,
+        MEMORY_POLICY,
         PSEUDONYMS,
         BILLING,
         PAYMENTS,

@@ -17,6 +17,7 @@ from redis.asyncio import Redis
 from application.billing.handlers import HANDLERS as BILLING
 from application.binding import bind
 from application.bus import Bus
+from application.memory.handlers import HANDLERS as MEMORY
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
 from application.orchestration.ports import OrchestrationPorts
@@ -46,6 +47,7 @@ from infrastructure.jobs.entry import scheduler as run_scheduler
 from infrastructure.jobs.entry import worker as run_worker
 from infrastructure.jobs.timetables import cron_problem, timetable_of
 from infrastructure.live_routing import LiveRouting, feedback_ports
+from infrastructure.memory.live import LiveMemory
 from infrastructure.operations import upkeep
 from infrastructure.operations.admin_key import register_admin_key
 from infrastructure.operations.administration import Administration
@@ -84,7 +86,8 @@ from projections.wait import ProjectionWaiter
 
 VERSION = version("artisan-aios")
 CONTROL_TYPES: Sequence[str] = (
-    *tenancy_live.TYPES, *orchestration_live.TYPES, *ProcessQuotas.TYPES, *LiveRouting.TYPES,
+    *tenancy_live.TYPES, *orchestration_live.TYPES,
+    *ProcessQuotas.TYPES, *LiveRouting.TYPES, *LiveMemory.TYPES,
 )  # fmt: skip
 Process = Callable[[Settings, Endpoints], Awaitable[None]]
 
@@ -143,6 +146,12 @@ class Api:
             settings, self.policies, self.providers,
             default=default, clock=clock, contracts=self.quotas.contracts,
         )  # fmt: skip
+        app_engine = self.runtime.engine(where.app_dsn)
+        self.reading = partial(tenant_connection, app_engine)
+        self.pii = LivePii(self.runtime, self.reading, lambda: self.reads.barrier(), clock)
+        self.memory = LiveMemory(
+            settings, self.runtime, self.reading, clock, self.metrics, self.pii.scrubbing
+        )
         self.live = LiveState(
             self.runtime.reader,
             self.runtime.control_doorbell,
@@ -153,19 +162,18 @@ class Api:
                 self.providers.apply,
                 self.quotas.apply,
                 self.routing.credentials.apply,
+                self.memory.policies.apply,
             ],
         )
-        app_engine = self.runtime.engine(where.app_dsn)
-        self.reading = partial(tenant_connection, app_engine)
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
-        self.pii = LivePii(self.runtime, self.reading, self.reads.barrier, clock)
         self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
         self.gateway = self._gateway(default)
+        self.memory.extract_with(self.gateway, self.bus, f"local/{local_model_name(settings)}")
         self._redis: Redis = Redis.from_url(where.redis_url)
         self.app = self._app()
 
@@ -178,6 +186,7 @@ class Api:
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **self.pii.handlers,
+            **bind(MEMORY, self.memory.ports),
             **bind(BILLING, self.billing.ports),
             **bind({**USAGE, **PRICES, **CORRECTIONS}, self.quotas.ports(self.reading, self.reads.barrier)),
             **bind(WEBHOOKS, webhook_ports(self.settings, secrets)),
@@ -220,6 +229,7 @@ class Api:
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
             quotas=self.quotas,
+            memory=self.memory,
             billing=self.billing,
             prices_of=self.routing.prices.prices,
             simulator=self.routing.simulator,
@@ -238,6 +248,7 @@ class Api:
         await self.live.start()
         await self.reads.waiter.start()
         await self.quotas.start()
+        self.memory.start(self.reads.waiter)
         await self.routing.start(self.runtime)
         await register_admin_key(self.keys, self.bus, secret_files.admin_key(self.settings), clock())
         try:
@@ -246,6 +257,7 @@ class Api:
             await self.gateway.aclose()
             await self.upstream.aclose()
             await self.quotas.close()
+            await self.memory.close()
             await self.routing.close()
             await self.reads.waiter.close()
             await self.live.close()

@@ -79,7 +79,7 @@ class Projector:
             await self.settle(events[half:], upto)
 
     async def _commit(self, events: Sequence[Envelope[Any]], upto: int) -> None:
-        ops = [op for event in events for op in self._projection.ops(event)]
+        ops = await self._projection.batch_ops(events)
         generation = self._lease.generation
         async with self._system.begin() as conn:
             await advance(conn, self._lease, self.position, upto)

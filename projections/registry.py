@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from projections.billing.project import BILLING
 from projections.billing.usage_project import BILLING_USAGE
+from projections.memory.project import MEMORIES, MEMORY_POLICIES, MEMORY_RECALL
 from projections.memory.pseudonyms_project import PSEUDONYMS
+from projections.memory.vectors import MEMORY_VECTORS
 from projections.orchestration.experiments_project import EXPERIMENTS
 from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
@@ -23,6 +25,10 @@ PROJECTIONS: tuple[Projection, ...] = (
     EXPERIMENTS,
     WORKFLOWS,
     USAGE,
+    MEMORIES,
+    MEMORY_POLICIES,
+    MEMORY_RECALL,
+    MEMORY_VECTORS,
     PSEUDONYMS,
     BILLING,
     BILLING_USAGE,

@@ -17,8 +17,14 @@ def sqlalchemy_url(dsn: str) -> str:
 
 def as_role(dsn: str, role: str) -> str:
     """Return a URL whose sessions act as `role`, for a server where one login serves every purpose."""
+    return with_options(dsn, f"-c role={role}")
+
+
+def with_options(dsn: str, options: str) -> str:
+    """Return a URL whose sessions start with command-line options beside those it has."""
     parts = urlsplit(dsn)
-    query = [*parse_qsl(parts.query), ("options", f"-c role={role}")]
+    query = dict(parse_qsl(parts.query))
+    query["options"] = f"{query.get('options', '')} {options}".strip()
     return parts._replace(query=urlencode(query)).geturl()
 
 

@@ -26,6 +26,7 @@ from domain.orchestration.catalogue import Target
 from domain.orchestration.connection import Connection
 from domain.tenancy.roles import Role
 from infrastructure.operations.administration import Administration, administration
+from infrastructure.operations.demo_memories import demo_memories
 from infrastructure.operations.demo_requests import Price, demo_requests
 from infrastructure.pricing.book import PackagedPriceBook
 from infrastructure.providers.catalog import builtin_providers
@@ -108,6 +109,7 @@ async def load_demo(settings: Settings, where: Endpoints, control_types: Sequenc
             until, by_workspace, lambda user: admin.runtime.keyring.subject_reference(TENANT, user), price
         )
         stored = await _append(admin, requests)
+        await _remember(admin, until)
         await admin.caught_up(stored[-1].last_position, ("usage",), CAUGHT_UP_WITHIN_S)
     return {
         "tenant_id": TENANT,
@@ -128,6 +130,15 @@ async def _append(admin: Administration, requests: Any) -> list[Appended]:
         appends = [admin.runtime.log.append(_recorded(event)) for event in chunk]
         stored += await asyncio.gather(*appends)
     return stored
+
+
+async def _remember(admin: Administration, until: datetime) -> None:
+    reference = admin.runtime.keyring.subject_reference
+    for number, facts in enumerate(demo_memories(TENANT, until, lambda user: reference(TENANT, user))):
+        request = AppendRequest(
+            tenant=TENANT, command_id=f"demo/memory-{number}", events=facts, actor="system/cli"
+        )
+        await admin.runtime.log.append(request)
 
 
 def _recorded(event: RequestRecorded) -> AppendRequest:

@@ -20,6 +20,8 @@ from interfaces.http import (
     feedback,
     health,
     identity,
+    memory,
+    memory_policy,
     model_health,
     model_policy,
     notices,
@@ -31,6 +33,7 @@ from interfaces.http import (
     session,
     simulation,
     usage,
+    vector_search,
     webhooks,
     workflows,
 )
@@ -70,6 +73,9 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     requests.router,
     webhooks.router,
     workflows.router,
+    memory.router,
+    memory_policy.router,
+    vector_search.router,
     audit.router,
 ]
 

@@ -16,19 +16,23 @@ from application.billing.previews import Preview
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
+from application.memory.searching import MemorySearch
 from application.orchestration.commands import RegisterProvider
 from application.orchestration.connection_tests import ConnectionTest
 from application.orchestration.health import LiveStatus
 from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
+from application.processes.memory_extraction import Conversation
 from application.processes.simulation import Simulator
 from domain.billing.ledger import Ledger
+from domain.memory.policy import PolicyBook
 from domain.orchestration.catalogue import Target
 from domain.orchestration.connection import Connection
 from domain.orchestration.credential_events import ProviderCredentialRefused
 from domain.tenancy.principal import Principal
 from domain.usage.pricing import UnitPrices
+from projections.memory.answers import SearchResult
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
@@ -79,6 +83,18 @@ class Quotas(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """What the memory routes need beside commands: policies in memory, fresh read models, searches."""
+
+    def book(self, tenant: str, /) -> PolicyBook: ...
+
+    async def fresh(self) -> None: ...
+
+    async def search(self, tenant: str, search: MemorySearch, /) -> SearchResult: ...
+
+    async def remember(self, conversation: Conversation, caller: Caller, /) -> Outcome: ...
+
+
 class BillingService(Protocol):
     """What the billing routes need beside read models: drafts of invoices, and a tenant's ledger."""
 
@@ -127,6 +143,7 @@ class Services:
     list_events: ListEvents
     timetable_of: TimetableOf
     quotas: Quotas
+    memory: Memory
     billing: BillingService
     prices_of: Callable[[str, Target, datetime], UnitPrices | None]
     simulator: Simulator
