@@ -166,16 +166,23 @@ class GroupCommitter:
 
     async def _commit(self, lane: _Lane, batch: list[PreparedCommand]) -> None:
         began = time.perf_counter()
-        await self._keyring.ensure({s for c in batch for e in c.events for _, _, s in e.encoded.personal})
-        async with self._turn:
-            if lane.link is None or lane.link.closed:
-                lane.link = await PipelineConnection.open(self._dsn, self._statements)
-            known = known_from(await lane.link.run(lookups(batch)))
-            at_us = microseconds(datetime.now(UTC))
-            judged = Batch(known, at_us, self._keyring.sealing_key)
-            for command in batch:
-                judged.judge(command)
-            written = lane.link.send(self._writes(judged, at_us))
+        scopes = {s for c in batch for e in c.events for _, _, s in e.encoded.personal}
+        written = None
+        while written is None:
+            await self._keyring.ensure(scopes)
+            async with self._turn:
+                if lane.link is None or lane.link.closed:
+                    lane.link = await PipelineConnection.open(self._dsn, self._statements)
+                known = known_from(await lane.link.run(lookups(batch)))
+                self._keyring.renew(known.key_epoch)
+                if not self._keyring.ready(scopes):  # keys were destroyed since: take the ones there are now
+                    await lane.link.run([(b"rollback", None)])
+                    continue
+                at_us = microseconds(datetime.now(UTC))
+                judged = Batch(known, at_us, self._keyring.sealing_key)
+                for command in batch:
+                    judged.judge(command)
+                written = lane.link.send(self._writes(judged, at_us))
         await written
         for command, result in zip(batch, judged.results, strict=True):
             if isinstance(result, AiosError):

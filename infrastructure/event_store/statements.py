@@ -14,7 +14,7 @@ CONTROL_CHANNEL = "aios_control"
 
 STATEMENTS: dict[bytes, bytes] = {
     b"begin": b"BEGIN",
-    b"lock": b"SELECT position, chain FROM log_head WHERE id = 1 FOR UPDATE",
+    b"lock": b"SELECT position, chain, key_epoch FROM log_head WHERE id = 1 FOR UPDATE",
     b"commands": b"SELECT command_key, first_position, last_position FROM commands"
     b" WHERE command_key = ANY($1::text[])",
     b"streams": b"SELECT stream_id, version FROM streams WHERE stream_id = ANY($1::text[])",
@@ -69,6 +69,7 @@ def known_from(results: list[pq.abc.PGresult]) -> Known:
     return Known(
         position=_integer(lock, 0, 0),
         chain=_bytes(lock, 0, 1),
+        key_epoch=_integer(lock, 0, 2),
         commands={
             _text(commands, i, 0): (_integer(commands, i, 1), _integer(commands, i, 2))
             for i in range(commands.ntuples)

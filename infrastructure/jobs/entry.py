@@ -38,7 +38,7 @@ async def worker(settings: Settings, where: Endpoints) -> None:
             redis_url=where.redis_url,
             jobs=[
                 *workflow_jobs(_workflow_handlers(settings, runtime), ports),
-                credentials_job(runtime.keyring),
+                credentials_job(runtime.shredder),
             ],
             tail=runtime.tail,
             pool=pool,
