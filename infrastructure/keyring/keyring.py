@@ -16,6 +16,7 @@ from base64 import urlsafe_b64encode
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Iterable, Sequence, Set
 from contextlib import asynccontextmanager
+from typing import Any
 
 import msgspec
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -49,8 +50,14 @@ INSERT INTO data_keys (kid, tenant, subject, category, bucket, shard, wrapped)
 SELECT * FROM unnest(%s::text[], %s::text[], %s::text[], %s::text[], %s::text[], %s::smallint[], %s::bytea[])
 ON CONFLICT DO NOTHING
 """
-_SHARD = "SELECT kek_version, wrapped FROM shard_keys WHERE tenant = %s AND shard = %s"
-_ADD_SHARD = "INSERT INTO shard_keys (tenant, shard, kek_version, wrapped) VALUES (%s, %s, %s, %s)"
+_SHARDS = """
+SELECT tenant, shard, kek_version, wrapped FROM shard_keys
+JOIN unnest(%s::text[], %s::smallint[]) AS wanted (tenant, shard) USING (tenant, shard)
+"""
+_ADD_SHARDS = """
+INSERT INTO shard_keys (tenant, shard, kek_version, wrapped)
+SELECT * FROM unnest(%s::text[], %s::smallint[], %s::integer[], %s::bytea[]) ON CONFLICT DO NOTHING
+"""
 # Nothing that a destroyed key wrapped can be opened by anybody: a copy that was restored from before.
 _LOSE_SHARD = """
 WITH lost AS (DELETE FROM data_keys WHERE tenant = %s AND shard = %s RETURNING kid, tenant),
@@ -190,8 +197,8 @@ class Keyring:
         return found
 
     async def _active(self, conn: AsyncConnection, scopes: Iterable[Scope]) -> dict[Scope, DataKey]:
-        columns = list(zip(*(msgspec.structs.astuple(s) for s in scopes), strict=True))
-        rows = await (await conn.execute(_ACTIVE, [list(column) for column in columns])).fetchall()
+        wanted = [msgspec.structs.astuple(scope) for scope in scopes]
+        rows = await (await conn.execute(_ACTIVE, _columns(wanted))).fetchall()
         found: dict[Scope, DataKey] = {}
         lost: set[tuple[str, int]] = set()
         for tenant, subject, category, bucket, kid, *wrapped in rows:
@@ -210,28 +217,36 @@ class Keyring:
         return DataKey(kid, key.unwrap(kid, wrapped))
 
     async def _add(self, conn: AsyncConnection, scopes: Sequence[Scope]) -> None:
-        shards = {(scope.tenant, shard_of(scope.subject)) for scope in scopes}
-        keys = {place: await self._shard_key(conn, *place) for place in sorted(shards)}
+        places = sorted({(scope.tenant, shard_of(scope.subject)) for scope in scopes})
+        shards = await self._shards(conn, places)
+        missing = [place for place in places if place not in shards]
+        if missing:
+            await self._add_shards(conn, missing)
+            shards |= await self._shards(conn, missing)
         rows = []
         for scope in scopes:
             shard = shard_of(scope.subject)
             kid = "k_" + urlsafe_b64encode(os.urandom(12)).decode()
-            wrapped = keys[scope.tenant, shard].wrap(kid, AESGCM.generate_key(256))
+            wrapped = shards[scope.tenant, shard].wrap(kid, AESGCM.generate_key(256))
             rows.append((kid, *msgspec.structs.astuple(scope), shard, wrapped))
-        await conn.execute(_ADD, [list(column) for column in zip(*rows, strict=True)])
+        await conn.execute(_ADD, _columns(rows))
 
-    async def _shard_key(self, conn: AsyncConnection, tenant: str, shard: int) -> ShardKey:
-        """Return a shard's key, made on first use; other makers wait."""
-        await conn.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 7304))", [f"{tenant}/{shard}"])
-        row = await (await conn.execute(_SHARD, [tenant, shard])).fetchone()
-        if row is not None:
+    async def _shards(
+        self, conn: AsyncConnection, places: Sequence[tuple[str, int]]
+    ) -> dict[tuple[str, int], ShardKey]:
+        rows = await (await conn.execute(_SHARDS, _columns(places))).fetchall()
+        found: dict[tuple[str, int], ShardKey] = {}
+        for tenant, shard, *wrapped in rows:
             try:
-                return wrapping.open_shard_key(self._kms, tenant, shard, *row)
+                found[tenant, shard] = wrapping.open_shard_key(self._kms, tenant, shard, *wrapped)
             except WrappingKeyDestroyed:
                 await conn.execute(_LOSE_SHARD, [tenant, shard, tenant, shard])
-        made = wrapping.draw_shard_key(tenant, shard)
-        await conn.execute(_ADD_SHARD, [tenant, shard, *wrapping.wrap_shard_key(self._kms, made)])
-        return made
+        return found
+
+    async def _add_shards(self, conn: AsyncConnection, places: Sequence[tuple[str, int]]) -> None:
+        made = [wrapping.draw_shard_key(*place) for place in places]
+        rows = [(key.tenant, key.shard, *wrapping.wrap_shard_key(self._kms, key)) for key in made]
+        await conn.execute(_ADD_SHARDS, _columns(rows))
 
     def _remember(self, kid: str, key: DataKey | None) -> None:
         self._by_kid[kid] = key
@@ -242,3 +257,7 @@ class Keyring:
 async def _hold_shared(conn: AsyncConnection, tenants: Iterable[str]) -> None:
     for tenant in sorted(tenants):
         await conn.execute("SELECT pg_advisory_xact_lock_shared(%s, hashtext(%s))", [TENANT_LOCK, tenant])
+
+
+def _columns(rows: Sequence[Sequence[Any]]) -> list[list[Any]]:
+    return [list(column) for column in zip(*rows, strict=True)]
