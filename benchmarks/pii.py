@@ -15,8 +15,9 @@ from types import ModuleType
 from typing import Any
 
 from application.memory.pii_phone_plans import LibraryPhonePlans
+from domain.kernel.pii import ScrubMode
 from domain.memory.pii.detector import Detector
-from domain.memory.pii.scrubbing import Mode, Scrubber
+from domain.memory.pii.scrubbing import Scrubber
 from domain.memory.pii.stream import StreamScrubber
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data" / "pii" / "dev.jsonl"
@@ -78,7 +79,7 @@ def worst_case(detect: Detect) -> dict[str, Any]:
 def streaming(detector: Detector, records: list[dict[str, Any]]) -> dict[str, Any]:
     """Feed long prose in pieces of four characters; return pieces a second and characters held back."""
     text = "\n".join(record["text"] for record in records)[:200_000]
-    stream = StreamScrubber(Scrubber(detector, Mode.REDACT))
+    stream = StreamScrubber(Scrubber(detector, ScrubMode.REDACT))
     begin = time.process_time()
     for at in range(0, len(text), 4):
         stream.feed(text[at : at + 4])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
+from domain.memory.events import EVENTS as MEMORY
+from domain.memory.policy_events import EVENTS as MEMORY_POLICY
 from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
@@ -17,6 +19,16 @@ KERNEL: tuple[type[Event], ...] = (RequestRecorded,)
 def event_registry() -> EventRegistry:
     """Return a registry of all event types and their upcasters."""
     registry = EventRegistry()
-    for classes in (KERNEL, TENANCY, ORCHESTRATION, MODEL_HEALTH, FEEDBACK, WORKFLOWS, USAGE):
+    for classes in (
+        KERNEL,
+        TENANCY,
+        ORCHESTRATION,
+        MODEL_HEALTH,
+        FEEDBACK,
+        WORKFLOWS,
+        USAGE,
+        MEMORY,
+        MEMORY_POLICY,
+    ):
         registry.register(classes)
     return registry

@@ -9,8 +9,9 @@ from infrastructure.event_store.live import LiveState
 from projections.registry import PROJECTIONS
 from projections.wait import ProjectionWaiter
 
-EVERYTHING = tuple(p.name for p in PROJECTIONS)
-FED_BY_REQUESTS = frozenset({"usage", "experiments"})  # busy: commands do not wait for them
+WAITING_FOR_MODELS = frozenset({"memory_vectors"})  # a slow model holds up nobody who does not ask for it
+EVERYTHING = tuple(p.name for p in PROJECTIONS if p.name not in WAITING_FOR_MODELS)
+FED_BY_REQUESTS = frozenset({"usage", "experiments", "memories", "memory_recall"})  # busy: commands pass by
 ADMINISTRATION = tuple(name for name in EVERYTHING if name not in FED_BY_REQUESTS)
 BARRIER_S = 2.0
 

@@ -29,6 +29,7 @@ def create_tables(projection: Projection, generation: int) -> list[str]:
             index.name = quoted_name(named, quote=None)
             statements.append(str(CreateIndex(index).compile(dialect=_DIALECT)))
         statements += _rights(table, quote(name))
+        statements += _partitions(table, name)
     return statements
 
 
@@ -53,6 +54,21 @@ def create_views(tables: Iterable[str], version: int, generation: int) -> list[s
         statements += [
             f"CREATE VIEW {view} WITH (security_invoker = true) AS SELECT * FROM {physical}",
             f"GRANT SELECT ON {view} TO aios_app, aios_system",
+        ]
+    return statements
+
+
+def _partitions(table: Table, name: str) -> list[str]:
+    """Return what makes the partitions of a table by hash; nobody reads or writes them but through it."""
+    count = table.info.get("hash_partitions", 0)
+    statements: list[str] = []
+    for number in range(count):
+        part = quote(f"{name}_p{number:02d}")
+        statements += [
+            f"CREATE TABLE {part} PARTITION OF {quote(name)} "
+            f"FOR VALUES WITH (MODULUS {count}, REMAINDER {number})",
+            f"ALTER TABLE {part} ENABLE ROW LEVEL SECURITY",
+            f"ALTER TABLE {part} FORCE ROW LEVEL SECURITY",
         ]
     return statements
 

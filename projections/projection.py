@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -15,6 +15,7 @@ from projections.ops import RowOp
 from projections.tables import check_table
 
 Handler = Callable[[Envelope[Any]], Iterable[RowOp]]
+Resolver = Callable[[Sequence[RowOp]], Awaitable[Sequence[RowOp]]]
 _NAME = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
@@ -32,13 +33,16 @@ class Projection:
     """Folds events into tables it alone writes.
 
     Raise `version` whenever the tables or what handlers write change: the runner then rebuilds from the
-    first event beside the old copy and swaps. Raises ValueError for a name or table that breaks the rules.
+    first event beside the old copy and swaps. `resolve` completes a batch's operations with what handlers
+    cannot know (a model's vectors) before the rows are written; what it raises is no event's fault, so the
+    projection waits and tries again. Raises ValueError for a name or table that breaks the rules.
     """
 
     name: str
     version: int
     tables: tuple[Table, ...]
     handlers: Mapping[type[Event], Handler]
+    resolve: Resolver | None = None
 
     def __post_init__(self) -> None:
         if not _NAME.fullmatch(self.name):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from projections.memory.project import MEMORIES, MEMORY_POLICIES, MEMORY_RECALL
+from projections.memory.vectors import MEMORY_VECTORS
 from projections.orchestration.experiments_project import EXPERIMENTS
 from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
@@ -10,4 +12,15 @@ from projections.tenancy.project import TENANCY
 from projections.usage.project import USAGE
 from projections.workflows.project import WORKFLOWS
 
-PROJECTIONS: tuple[Projection, ...] = (TENANCY, MODEL_POLICIES, MODEL_HEALTH, EXPERIMENTS, WORKFLOWS, USAGE)
+PROJECTIONS: tuple[Projection, ...] = (
+    TENANCY,
+    MODEL_POLICIES,
+    MODEL_HEALTH,
+    EXPERIMENTS,
+    WORKFLOWS,
+    USAGE,
+    MEMORIES,
+    MEMORY_POLICIES,
+    MEMORY_RECALL,
+    MEMORY_VECTORS,
+)

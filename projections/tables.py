@@ -2,7 +2,8 @@
 
 A context declares its tables on METADATA; queries select from these logical tables, which are views. Every
 table that holds a tenant's data starts its primary key with a `tenant` column and is guarded by row-level
-security; a table that holds no tenant's data says `info={"scope": "platform"}`.
+security; a table that holds no tenant's data says `info={"scope": "platform"}`. One that is rewritten piece
+by piece says `postgresql_partition_by="HASH (tenant)"` and `info={"hash_partitions": N}`.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ A field is marked by annotation; the store never looks at values to find out wha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, get_type_hints
 
@@ -23,11 +24,15 @@ class Personal(msgspec.Struct, frozen=True):
 
     `subject` names the field of the same event that holds the subject's pseudonymous reference; without it
     the field's own record is the subject. `category` names the field that holds the retention category, or
-    is the category itself when it starts with `=`.
+    is the category itself when it starts with `=`. `moment` names the field that holds the time which the
+    data is about; its month is the key's bucket, else the month of the append is. `bucket` names a field
+    that may hold a bucket of its own (for data that was sealed anew); empty or None, the month counts.
     """
 
     subject: str | None = None
     category: str = "=general"
+    moment: str | None = None
+    bucket: str | None = None
 
 
 class Erased(msgspec.Struct, frozen=True, tag="erased"):
@@ -57,3 +62,21 @@ def key_scope(event: Any, mark: Personal, record_id: str) -> tuple[str, str]:
     category = mark.category
     category = category[1:] if category[0] == "=" else getattr(event, category)
     return (str(subject) if subject else f"record:{record_id}", str(category))
+
+
+def key_bucket(event: Any, mark: Personal, at: datetime) -> str:
+    """Return the bucket whose data key seals a field: the event's own, else a UTC month such as `2026-11`.
+
+    `at` is the time of the append, which counts for events that tell no other.
+    """
+    own = getattr(event, mark.bucket) if mark.bucket else None
+    if own:
+        return str(own)
+    moment: datetime = (getattr(event, mark.moment) if mark.moment else None) or at
+    return month_bucket(moment)
+
+
+def month_bucket(moment: datetime) -> str:
+    """Return the bucket of a moment: its UTC month."""
+    utc = moment.astimezone(UTC)
+    return f"{utc.year:04d}-{utc.month:02d}"

@@ -16,7 +16,7 @@ import msgspec
 from cryptography.exceptions import InvalidTag
 
 from domain.kernel.events import Envelope, Event, EventRegistry, UnknownEvent
-from domain.kernel.personal import Erased, key_scope, personal_fields
+from domain.kernel.personal import Erased, key_bucket, key_scope, personal_fields
 from infrastructure.keyring.keyring import DataKey, Scope
 
 OpeningKey = Callable[[str], DataKey | None]
@@ -71,10 +71,10 @@ def encode(event: Event, tenant: str, record_id: str, at: datetime) -> Encoded:
     present = [name for name in marks if getattr(event, name) is not None] if marks else None
     if not present:
         return Encoded(event.TYPE, event.SCHEMA_VERSION, _encode(event))
-    bucket = f"{at.year}-{at.month:02d}"
     personal = []
     for name in present:
         subject, category = key_scope(event, marks[name], record_id)
+        bucket = key_bucket(event, marks[name], at)
         personal.append((name, _encode(getattr(event, name)), Scope(tenant, subject, category, bucket)))
     bare = msgspec.structs.replace(event, **dict.fromkeys(present))
     return Encoded(event.TYPE, event.SCHEMA_VERSION, _encode(bare), tuple(personal))

@@ -7,7 +7,7 @@ from typing import Final
 
 import click
 
-from application.memory.pii import detect_jsonl
+from application.memory.pii_lines import detect_jsonl
 from application.memory.pii_phone_plans import LibraryPhonePlans
 from domain.memory.pii.detector import Detector
 

@@ -14,6 +14,7 @@ from sqlalchemy import Column, MetaData, Table, Text, text
 from domain.kernel.errors import Conflict, NotFound
 from projections.generations import Generation, active_generation, create_generation, generations, install
 from projections.leases import acquire, take
+from projections.memory.vectors import with_embeddings
 from projections.ops import Upsert
 from projections.projection import Projection
 from projections.projector import Projector
@@ -22,6 +23,7 @@ from projections.registry import PROJECTIONS
 from projections.runner import worker_name
 from projections.scope import tenant_connection
 from projections.tables import tenant_key
+from tests.fakes.embeddings import LetterCounts
 from tests.projections.conftest import Engines, Running, reached, until
 from tests.projections.memory_tail import MemoryTail
 from tests.projections.samples import events_of
@@ -51,7 +53,9 @@ async def contents(engines: Engines, projection: Projection) -> dict[str, list[s
     return found
 
 
-@pytest.mark.parametrize("projection", PROJECTIONS, ids=lambda projection: projection.name)
+@pytest.mark.parametrize(
+    "projection", with_embeddings(PROJECTIONS, LetterCounts()), ids=lambda projection: projection.name
+)
 async def test_a_rebuild_gives_the_same_rows(engines: Engines, projection: Projection) -> None:
     # given a log of made-up events that was projected as it grew, in batches of any size
     tail = MemoryTail()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Set
 from typing import Final
 
+from domain.kernel.pii import ALL_TYPES, PiiType
 from domain.memory.pii import cards, phones, social_security
 from domain.memory.pii.digits import Number, Stretch, numbers_from, spelled_out, stretches
 from domain.memory.pii.folding import fold
@@ -15,7 +16,7 @@ from domain.memory.pii.labels import label_before
 from domain.memory.pii.mail import mail_addresses
 from domain.memory.pii.phones import PhonePlans, PhoneRules
 from domain.memory.pii.segments import crosses_cut, segments
-from domain.memory.pii.spans import ALL_TYPES, PiiDetectionFailed, PiiType, Span, without_overlaps
+from domain.memory.pii.spans import PiiDetectionFailed, Span, without_overlaps
 
 _WORTH_A_LOOK: Final = re.compile(r"[\d@]|[\[(\s](?:at|@)[\])\s]", re.IGNORECASE)
 DETECTOR_VERSION: Final = 1

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from enum import StrEnum
 from typing import Final
 
 import msgspec
 
 from domain.kernel.errors import InvalidInput
+from domain.kernel.pii import PiiType, ScrubMode
 from domain.memory.pii.detector import Detector
-from domain.memory.pii.spans import PiiType, Span
+from domain.memory.pii.spans import Span
 
 REDACTED: Final = "[REDACTED]"
 _NIBBLES: Final = "abcdefghijklmnop"
@@ -20,14 +20,6 @@ _TOKEN: Final = re.compile(rf"\[(?:{'|'.join(PiiType)}):[a-p]{{{2 * _TOKEN_BYTES
 
 KeyedFunction = Callable[[bytes], bytes]
 """A pseudo-random function under a secret key, such as HMAC-SHA-256, with at least ten bytes of output."""
-
-
-class Mode(StrEnum):
-    """What stands where personal data stood."""
-
-    REDACT = "redact"
-    PLACEHOLDER = "placeholder"
-    PSEUDONYM = "pseudonym"
 
 
 class Scrubbed(msgspec.Struct, frozen=True):
@@ -41,13 +33,14 @@ class Scrubbed(msgspec.Struct, frozen=True):
 class Replacements:
     """Writes replacements, and keeps count of them."""
 
-    def __init__(self, mode: Mode, keyed: KeyedFunction | None) -> None:
-        if mode is Mode.PSEUDONYM and keyed is None:
+    def __init__(self, mode: ScrubMode, keyed: KeyedFunction | None) -> None:
+        if mode is ScrubMode.PSEUDONYM and keyed is None:
             raise InvalidInput.at(
                 "/mode", "mode pseudonym needs a keyed function; pass one, or use placeholder"
             )
         self.counts: dict[PiiType, int] = {}
         self.pseudonyms: dict[str, str] = {}
+        self._numbers: dict[PiiType, dict[str, int]] = {}
         self._mode = mode
         self._keyed = keyed
 
@@ -62,19 +55,25 @@ class Replacements:
 
     def _replacement(self, kind: PiiType, value: str) -> str:
         self.counts[kind] = self.counts.get(kind, 0) + 1
-        if self._mode is Mode.REDACT:
+        if self._mode is ScrubMode.REDACT:
             return REDACTED
-        if self._mode is Mode.PLACEHOLDER or self._keyed is None:
-            return f"[{kind}]"
+        if self._mode is ScrubMode.PLACEHOLDER or self._keyed is None:
+            return self._numbered(kind, value)
         token = _token(kind, value, self._keyed)
         self.pseudonyms[token] = value
         return token
+
+    def _numbered(self, kind: PiiType, value: str) -> str:
+        """Write the first value of a kind as `[EMAIL]`, other ones as `[EMAIL_2]`, each always the same."""
+        seen = self._numbers.setdefault(kind, {})
+        number = seen.setdefault(value, len(seen) + 1)
+        return f"[{kind}]" if number == 1 else f"[{kind}_{number}]"
 
 
 class Scrubber:
     """Scrubs whole texts; `stream.StreamScrubber` does the same piece by piece."""
 
-    def __init__(self, detector: Detector, mode: Mode, keyed: KeyedFunction | None = None) -> None:
+    def __init__(self, detector: Detector, mode: ScrubMode, keyed: KeyedFunction | None = None) -> None:
         self.detector = detector
         self._mode = mode
         self._keyed = keyed

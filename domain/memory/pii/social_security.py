@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+from domain.kernel.pii import PiiType
 from domain.memory.pii.digits import Number
 from domain.memory.pii.label_words import Kind
 from domain.memory.pii.labels import Label
-from domain.memory.pii.spans import PiiType
 
 LENGTH: Final = 9
 _FORM: Final = (3, 2, 4)

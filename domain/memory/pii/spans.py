@@ -1,30 +1,13 @@
-"""What a detector answers: kinds of personal data and where they stand."""
+"""What a detector answers: where personal data stands, and of which kind it is."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from enum import StrEnum
-from typing import Final
 
 import msgspec
 
 from domain.kernel.errors import Unavailable
-
-
-class PiiType(StrEnum):
-    """Kinds of personal data that can be told without a language model."""
-
-    EMAIL = "EMAIL"
-    PHONE = "PHONE"
-    SSN = "SSN"
-    CREDIT_CARD = "CREDIT_CARD"
-    IBAN = "IBAN"
-    IP_ADDRESS = "IP_ADDRESS"
-    ITIN = "ITIN"
-
-
-STANDARD_TYPES: Final = frozenset({PiiType.EMAIL, PiiType.PHONE, PiiType.SSN, PiiType.CREDIT_CARD})
-ALL_TYPES: Final = frozenset(PiiType)
+from domain.kernel.pii import PiiType
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -7,7 +7,7 @@ import json
 import pytest
 from click.testing import CliRunner
 
-from application.memory.pii import detect_jsonl
+from application.memory.pii_lines import detect_jsonl
 from application.memory.pii_phone_plans import LibraryPhonePlans
 from domain.kernel.errors import InvalidInput
 from domain.memory.pii.detector import Detector

@@ -15,7 +15,8 @@ from infrastructure.runtime import Endpoints
 from projections.registry import PROJECTIONS
 
 TENANT_TABLES = """
-SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner) AS owner
+SELECT c.relname, c.relrowsecurity, c.relforcerowsecurity, pg_get_userbyid(c.relowner) AS owner,
+       c.relispartition
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid AND a.attname = 'tenant' AND NOT a.attisdropped
 WHERE c.relkind IN ('r', 'p') AND c.relnamespace = 'public'::regnamespace ORDER BY c.relname
 """
@@ -65,6 +66,9 @@ def insert_row(conn: psycopg.Connection, table: str, tenant: str) -> None:
     conn.execute(insert, values)
 
 
+_OTHER = {"bytea": "\\x00", "halfvec": "[1]", "tsvector": "some"}
+
+
 def _some(kind: str, category: str) -> Any:
     match category:
         case "A":
@@ -78,7 +82,7 @@ def _some(kind: str, category: str) -> Any:
         case "T":
             return "1 hour"
         case _:
-            return "{}" if kind.startswith("json") else "\\x00" if kind == "bytea" else "some"
+            return "{}" if kind.startswith("json") else _OTHER.get(kind, "some")
 
 
 def drop_checks(conn: psycopg.Connection, table: str) -> None:
@@ -138,7 +142,7 @@ def count(conn: psycopg.Connection, table: str) -> int:
 
 def fill_for(database: PostgresEndpoint, tenant: str) -> list[str]:
     """Put a row of a tenant into every table with tenants; returns the tables that `aios_app` may read."""
-    names = [row[0] for row in tables(database) if not row[0].startswith("events_p")]
+    names = [row[0] for row in tables(database) if not row[4]]
     with psycopg.connect(database.admin_dsn) as conn:
         conn.execute("SET session_replication_role = replica")
         for name in names:

@@ -8,8 +8,9 @@ import hmac
 from hypothesis import strategies as st
 
 from application.memory.pii_phone_plans import LibraryPhonePlans
+from domain.kernel.pii import ScrubMode
 from domain.memory.pii.detector import Detector
-from domain.memory.pii.scrubbing import Mode, Scrubber
+from domain.memory.pii.scrubbing import Scrubber
 from tests.domain.memory.pii.cases import FOUND, NOTHING
 
 DETECTOR = Detector(LibraryPhonePlans())
@@ -50,6 +51,6 @@ def keyed(data: bytes) -> bytes:
     return hmac.digest(b"k" * 32, data, hashlib.sha256)
 
 
-def scrubber(mode: Mode = Mode.PLACEHOLDER) -> Scrubber:
+def scrubber(mode: ScrubMode = ScrubMode.PLACEHOLDER) -> Scrubber:
     """A scrubber of that mode."""
     return Scrubber(DETECTOR, mode, keyed)

@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from application.memory.pii_phone_plans import LibraryPhonePlans
+from domain.kernel.pii import STANDARD_TYPES, PiiType
 from domain.memory.pii.detector import Detector
-from domain.memory.pii.spans import STANDARD_TYPES, PiiDetectionFailed, PiiType
+from domain.memory.pii.spans import PiiDetectionFailed
 from tests.domain.memory.pii.cases import FOUND, NOTHING, OTHER_KINDS
 from tests.domain.memory.pii.given import DETECTOR, dense_texts, found_in, mixed_texts
 

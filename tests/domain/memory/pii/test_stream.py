@@ -6,9 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.kernel.pii import PiiType, ScrubMode
 from domain.memory.pii.detector import Detector
-from domain.memory.pii.scrubbing import Mode, Scrubber
-from domain.memory.pii.spans import PiiDetectionFailed, PiiType
+from domain.memory.pii.scrubbing import Scrubber
+from domain.memory.pii.spans import PiiDetectionFailed
 from domain.memory.pii.stream import LONGEST_HOLD, StreamScrubber
 from tests.domain.memory.pii.given import dense_texts, mixed_texts, scrubber
 from tests.domain.memory.pii.test_detector import BrokenPlans
@@ -68,7 +69,7 @@ def test_the_hold_back_is_bounded():
 
 
 def test_the_account_covers_the_whole_stream():
-    stream = StreamScrubber(scrubber(Mode.PSEUDONYM))
+    stream = StreamScrubber(scrubber(ScrubMode.PSEUDONYM))
     text = "ann@example.org wrote to bob@example.org, then to ann@example.org again"
 
     out = "".join(stream.feed(text[at : at + 5]) for at in range(0, len(text), 5)) + stream.flush()
@@ -80,7 +81,7 @@ def test_the_account_covers_the_whole_stream():
 
 
 def test_after_a_failure_the_stream_gives_out_nothing_more():
-    stream = StreamScrubber(Scrubber(Detector(BrokenPlans()), Mode.REDACT))
+    stream = StreamScrubber(Scrubber(Detector(BrokenPlans()), ScrubMode.REDACT))
 
     with pytest.raises(PiiDetectionFailed):
         stream.feed("ring +49 30 901820 tomorrow morning, or write a letter to the office in town")

@@ -6,12 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.kernel.pii import PiiType
 from domain.memory.pii.cards import is_valid_card, luhn
 from domain.memory.pii.folding import fold
 from domain.memory.pii.iban import has_check_digits
 from domain.memory.pii.segments import SEGMENT, segments
 from domain.memory.pii.social_security import number_type
-from domain.memory.pii.spans import PiiType, Span, without_overlaps
+from domain.memory.pii.spans import Span, without_overlaps
 
 numbers = st.text("0123456789", min_size=11, max_size=18)
 

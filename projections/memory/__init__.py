@@ -1,0 +1,1 @@
+"""Read models of memories: their texts, their vectors, their policies."""
