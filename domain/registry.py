@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
+from domain.memory.access_events import EVENTS as MEMORY_ACCESS
+from domain.memory.erasure_events import EVENTS as MEMORY_ERASURE
 from domain.memory.events import EVENTS as MEMORY
 from domain.memory.policy_events import EVENTS as MEMORY_POLICY
 from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
 from domain.tenancy.events import EVENTS as TENANCY
+from domain.usage.erasure_events import EVENTS as USAGE_ERASURE
 from domain.usage.events import EVENTS as USAGE
 from domain.workflows.events import EVENTS as WORKFLOWS
 
@@ -29,6 +32,9 @@ def event_registry() -> EventRegistry:
         USAGE,
         MEMORY,
         MEMORY_POLICY,
+        MEMORY_ERASURE,
+        MEMORY_ACCESS,
+        USAGE_ERASURE,
     ):
         registry.register(classes)
     return registry

@@ -45,6 +45,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     local_model: Path | None = None
     egress: Literal["private", "public"] = "private"
     log_level: str = "INFO"
+    backup_retention_days: int = 30
+    purge_approval: Literal["optional", "required"] = "optional"
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={self.data_dir}, host={self.host}, port={self.port})"
@@ -173,5 +175,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "ANTHROPIC_BASE_URL": ("anthropic_base_url", _url("http", "https")),
     "AIOS_LOCAL_MODEL": ("local_model", _model_file),
     "AIOS_EGRESS": ("egress", _choice("private", "public")),
+    "AIOS_BACKUP_RETENTION_DAYS": ("backup_retention_days", _integer(0, 36500)),
+    "AIOS_PURGE_APPROVAL": ("purge_approval", _choice("optional", "required")),
     "AIOS_LOG_LEVEL": ("log_level", _choice("DEBUG", "INFO", "WARNING", "ERROR")),
 }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from projections.memory.erasure_project import MEMORY_AUDIT, MEMORY_ERASURES
 from projections.memory.project import MEMORIES, MEMORY_POLICIES, MEMORY_RECALL
 from projections.memory.vectors import MEMORY_VECTORS
 from projections.orchestration.experiments_project import EXPERIMENTS
@@ -23,4 +24,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     MEMORY_POLICIES,
     MEMORY_RECALL,
     MEMORY_VECTORS,
+    MEMORY_ERASURES,
+    MEMORY_AUDIT,
 )

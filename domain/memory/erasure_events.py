@@ -51,13 +51,14 @@ class SelectionFreed(Event, frozen=True, kw_only=True):
 
 
 class PurgeRequested(Event, frozen=True, kw_only=True, omit_defaults=True):
-    """Somebody, a policy (`ttl`) or the ledger of purges (`ledger`, after a restore) asked for an erasure."""
+    """An actor, a policy (`ttl`) or the ledger of purges (`ledger`, after a restore) asked for an erasure."""
 
     TYPE: ClassVar[str] = "memory.purge_requested"
 
     purge_id: str
     selection: Selection
     reason: str
+    requested_by: str
     requested_at: datetime
     legal_basis: str | None = None
     approval_required: bool = False
@@ -86,8 +87,8 @@ class PurgeStarted(Event, frozen=True, kw_only=True):
 class PurgeScoped(Event, frozen=True, kw_only=True):
     """What is to be erased is a closed set, which this round found: items by store, and how many data keys.
 
-    Nothing up to `upto` can grow any more. `chain` is the log's chain value there, in hex. A later round adds
-    what was under way when the first one looked.
+    Nothing behind `upto` belongs to it. `head` and `chain` (hex) are where the log ended then. A later round
+    adds what was under way when the first one looked.
     """
 
     TYPE: ClassVar[str] = "memory.purge_scoped"
@@ -95,6 +96,7 @@ class PurgeScoped(Event, frozen=True, kw_only=True):
     purge_id: str
     round: int
     upto: int
+    head: int
     chain: str
     found: Mapping[str, int]
     keys: int

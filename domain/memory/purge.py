@@ -35,7 +35,6 @@ class Purge(Aggregate):
         """Start before the wish."""
         self.status: Status = "unknown"
         self.requested: PurgeRequested | None = None
-        self.requested_by = ""
         self.approved: PurgeApproved | None = None
         self.started: PurgeStarted | None = None
         self.completed: PurgeCompleted | None = None
@@ -56,6 +55,13 @@ class Purge(Aggregate):
                 self.approved = event
             case PurgeStarted():
                 self.started, self.status = event, "running"
+            case PurgeCompleted():
+                self.completed, self.status = event, "completed"
+            case _:
+                self._apply_step(event)
+
+    def _apply_step(self, event: Event) -> None:
+        match event:
             case PurgeScoped():
                 self.scopes.append(event)
                 self.erased, self.rewritten, self.verified = {}, {}, None
@@ -69,8 +75,6 @@ class Purge(Aggregate):
                 self.rewritten[event.store] = event.how
             case PurgeVerified():
                 self.verified = event
-            case PurgeCompleted():
-                self.completed, self.status = event, "completed"
 
     @property
     def round(self) -> int:
@@ -97,6 +101,7 @@ class Purge(Aggregate):
         purge_id: str,
         selection: Selection,
         reason: str,
+        actor: str,
         at: datetime,
         *,
         legal_basis: str | None = None,
@@ -112,6 +117,7 @@ class Purge(Aggregate):
             purge_id=purge_id,
             selection=selection,
             reason=reason,
+            requested_by=actor,
             requested_at=at,
             legal_basis=legal_basis,
             approval_required=approval_required,
@@ -121,15 +127,15 @@ class Purge(Aggregate):
         if not approval_required:
             self.record(PurgeStarted(purge_id=purge_id, started_at=at), at)
 
-    def approve(self, purge_id: str, actor: str, requested_by: str, at: datetime) -> None:
-        """Let an erasure begin. Raises NotFound, Forbidden for who asked for it, Conflict when it needs none."""
+    def approve(self, purge_id: str, actor: str, at: datetime) -> None:
+        """Let an erasure begin. Raises NotFound, Forbidden to its requester, Conflict when it needs none."""
         if self.requested is None:
             raise NotFound(f"there is no purge '{purge_id}'")
         if self.approved is not None:
             return
         if self.status != "awaiting_approval":
             raise Conflict(f"purge {purge_id} needs no approval: it is {self.status}")
-        if actor == requested_by:
+        if actor == self.requested.requested_by:
             raise Forbidden(
                 "who asked for a purge cannot approve it; let somebody else, with another key, do it"
             )

@@ -30,7 +30,7 @@ class HeldScope(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Expiry(msgspec.Struct, frozen=True, kw_only=True):
-    """Which memories are over at a moment: by their own days, their category's or the default, the shortest."""
+    """Which memories are over at a moment: by the shortest of their own days and what policies give them."""
 
     at: datetime
     default_days: int | None = None
@@ -72,15 +72,9 @@ class Selection(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             and hold not in self.spared
         )
 
-    def overlaps(self, other: Selection) -> bool:
-        """Tell whether anything could be reached by both."""
-        return (None in {self.subject, other.subject} or self.subject == other.subject) and (
-            None in {self.category, other.category} or self.category == other.category
-        )
-
 
 def check_selection(selection: Selection, at: datetime) -> None:
-    """Raise InvalidInput for a selection that selects nothing in particular, or by a time that is not over."""
+    """Raise InvalidInput for a selection without any condition, or by a time that is not over."""
     if selection.subject is None and selection.category is None and selection.before is None:
         pointers = ("/subject_id", "/category", "/before_date")
         raise InvalidInput(

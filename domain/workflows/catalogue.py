@@ -44,13 +44,22 @@ MODEL_HEALTH_CHECK = WorkflowDefinition(
     time_limit_s=240.0,
 )
 
+MEMORY_TTL_CLEANUP = WorkflowDefinition(
+    name="memory-ttl-cleanup",
+    title="Destroys memories whose time to live is over, and what deleted ones left in the log",
+    interval_s=24 * 3600,
+    catch_up="latest",
+    scope="tenant",
+    time_limit_s=1800.0,
+)
+
 
 def by_name(definitions: Iterable[WorkflowDefinition]) -> dict[str, WorkflowDefinition]:
     """Return a table of definitions."""
     return {definition.name: definition for definition in definitions}
 
 
-CATALOGUE: Mapping[str, WorkflowDefinition] = by_name([MODEL_HEALTH_CHECK])
+CATALOGUE: Mapping[str, WorkflowDefinition] = by_name([MODEL_HEALTH_CHECK, MEMORY_TTL_CLEANUP])
 
 
 def find(name: str, catalogue: Mapping[str, WorkflowDefinition] = CATALOGUE) -> WorkflowDefinition:

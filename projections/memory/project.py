@@ -8,6 +8,7 @@ import msgspec
 
 from domain.kernel.events import Envelope
 from domain.kernel.personal import Erased, month_bucket
+from domain.memory.erasure_events import MemoriesErased
 from domain.memory.events import (
     MemoryAdded,
     MemoryDeleted,
@@ -67,6 +68,12 @@ def memory_deleted(envelope: Envelope[MemoryDeleted]) -> Iterable[RowOp]:
     yield Delete(memories, {"tenant": envelope.tenant, "memory_id": envelope.event.memory_id})
 
 
+def memories_erased(envelope: Envelope[MemoriesErased]) -> Iterable[RowOp]:
+    """Remove what an erasure took."""
+    for memory_id in envelope.event.memory_ids:
+        yield Delete(memories, {"tenant": envelope.tenant, "memory_id": memory_id})
+
+
 def memory_policy_set(envelope: Envelope[MemoryPolicySet]) -> Iterable[RowOp]:
     """Keep the version."""
     event = envelope.event
@@ -99,6 +106,7 @@ MEMORIES = Projection(
         MemoryUpdated: remembered,
         MemoryRekeyed: remembered,
         MemoryDeleted: memory_deleted,
+        MemoriesErased: memories_erased,
     },
 )
 MEMORY_POLICIES = Projection(
