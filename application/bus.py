@@ -11,6 +11,7 @@ import msgspec
 from application.ports import AppendRequest, Claim, Clock, EventLog, NewEvent, ReadModels
 from domain.kernel.aggregate import Aggregate, Recorded, stream_id
 from domain.kernel.errors import Forbidden, VersionConflict
+from domain.kernel.events import Envelope
 
 A = TypeVar("A", bound=Aggregate)
 ATTEMPTS = 8
@@ -56,6 +57,10 @@ class Work:
     async def load(self, cls: type[A], entity_id: str, *, tenant: str | None = None) -> A:
         """Return the tenant's aggregate, blank when it does not exist yet."""
         return await self._log.load(cls, stream_id(tenant or self.caller.tenant, cls.KIND, entity_id))
+
+    async def stream(self, stream_id: str) -> list[Envelope[Any]]:
+        """Return the events of a plain stream, oldest first."""
+        return [envelope async for envelope in self._log.read_stream(stream_id)]
 
     async def save(
         self,

@@ -43,6 +43,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anthropic_api_key: str | None = None
     anthropic_base_url: str | None = None
     local_model: Path | None = None
+    embeddings: Literal["minilm", "wordllama", "openai"] = "minilm"
+    mem0_hosted: bool = False
+    mem0_api_key: str | None = None
+    mem0_base_url: str | None = None
     egress: Literal["private", "public"] = "private"
     log_level: str = "INFO"
     backup_retention_days: int = 30
@@ -66,7 +70,17 @@ def load(environment: Mapping[str, str] | None = None, folder: Path | None = Non
         if text:
             values[field] = _read(variable, text, read)
     settings = Settings(**values)
+    _check_together(settings)
     return msgspec.structs.replace(settings, data_dir=settings.data_dir.expanduser().absolute())
+
+
+def _check_together(settings: Settings) -> None:
+    if settings.embeddings == "openai" and not (settings.openai_api_key or settings.openai_base_url):
+        raise SettingsError(
+            "AIOS_EMBEDDINGS: openai needs OPENAI_API_KEY; set it, or use minilm or wordllama"
+        )
+    if settings.mem0_hosted and settings.mem0_api_key is None:
+        raise SettingsError("MEM0_HOSTED: true needs MEM0_API_KEY; set it, or leave MEM0_HOSTED off")
 
 
 def _dotenv(file: Path) -> dict[str, str]:
@@ -148,6 +162,12 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def _boolean(text: str) -> bool:
+    if text.lower() not in {"true", "false", "1", "0"}:
+        raise ValueError("must be true or false")
+    return text.lower() in {"true", "1"}
+
+
 def _model_file(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.is_file():
@@ -174,6 +194,10 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "ANTHROPIC_API_KEY": ("anthropic_api_key", _text),
     "ANTHROPIC_BASE_URL": ("anthropic_base_url", _url("http", "https")),
     "AIOS_LOCAL_MODEL": ("local_model", _model_file),
+    "AIOS_EMBEDDINGS": ("embeddings", _choice("minilm", "wordllama", "openai")),
+    "MEM0_HOSTED": ("mem0_hosted", _boolean),
+    "MEM0_API_KEY": ("mem0_api_key", _text),
+    "MEM0_BASE_URL": ("mem0_base_url", _url("http", "https")),
     "AIOS_EGRESS": ("egress", _choice("private", "public")),
     "AIOS_BACKUP_RETENTION_DAYS": ("backup_retention_days", _integer(0, 36500)),
     "AIOS_PURGE_APPROVAL": ("purge_approval", _choice("optional", "required")),

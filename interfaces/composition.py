@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from application.binding import bind
 from application.bus import Bus
+from application.memory.handlers import HANDLERS as MEMORY
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
 from application.orchestration.ports import OrchestrationPorts
@@ -41,6 +42,7 @@ from infrastructure.jobs.entry import scheduler as run_scheduler
 from infrastructure.jobs.entry import worker as run_worker
 from infrastructure.jobs.timetables import cron_problem, timetable_of
 from infrastructure.live_routing import LiveRouting, feedback_ports
+from infrastructure.memory.live import LiveMemory
 from infrastructure.operations import upkeep
 from infrastructure.operations.admin_key import register_admin_key
 from infrastructure.operations.administration import Administration
@@ -76,7 +78,9 @@ from projections.tenancy import live as tenancy_live
 from projections.wait import ProjectionWaiter
 
 VERSION = version("artisan-aios")
-CONTROL_TYPES: Sequence[str] = (*tenancy_live.TYPES, *orchestration_live.TYPES, *ProcessQuotas.TYPES)
+CONTROL_TYPES: Sequence[str] = (
+    *tenancy_live.TYPES, *orchestration_live.TYPES, *ProcessQuotas.TYPES, *LiveMemory.TYPES,
+)  # fmt: skip
 Process = Callable[[Settings, Endpoints], Awaitable[None]]
 
 
@@ -129,16 +133,23 @@ class Api:
         builtins = configured_providers(settings)
         self.providers = orchestration_live.ProviderDirectory(builtins.connections, builtins.missing)
         self.quotas = ProcessQuotas(self.runtime, clock)
+        app_engine = self.runtime.engine(where.app_dsn)
+        self.reading = partial(tenant_connection, app_engine)
+        self.memory = LiveMemory(settings, self.runtime, self.reading, clock, self.metrics)
         self.live = LiveState(
             self.runtime.reader,
             self.runtime.control_doorbell,
             CONTROL_TYPES,
-            [self.keys.apply, self.policies.apply, self.providers.apply, self.quotas.directory.apply],
+            [
+                self.keys.apply,
+                self.policies.apply,
+                self.providers.apply,
+                self.quotas.directory.apply,
+                self.memory.policies.apply,
+            ],
         )
         default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
         self.routing = LiveRouting(settings, self.policies, self.providers, default=default, clock=clock)
-        app_engine = self.runtime.engine(where.app_dsn)
-        self.reading = partial(tenant_connection, app_engine)
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
@@ -158,6 +169,7 @@ class Api:
             **bind(ORCHESTRATION, orchestration),
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **bind(USAGE, self.quotas.ports),
+            **bind(MEMORY, self.memory.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -196,6 +208,7 @@ class Api:
             list_events=self.runtime.listing,
             timetable_of=timetable_of,
             quotas=self.quotas,
+            memory=self.memory,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             observe_request=self.metrics.observe_request,
@@ -210,6 +223,7 @@ class Api:
         await self.live.start()
         await self.reads.waiter.start()
         await self.quotas.start()
+        self.memory.start(self.reads.waiter)
         self.routing.start(self.runtime)
         await register_admin_key(self.keys, self.bus, secret_files.admin_key(self.settings), clock())
         try:
@@ -218,6 +232,7 @@ class Api:
             await self.gateway.aclose()
             await self.upstream.aclose()
             await self.quotas.close()
+            await self.memory.close()
             await self.routing.close()
             await self.reads.waiter.close()
             await self.live.close()

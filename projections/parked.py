@@ -76,17 +76,19 @@ async def retry_parked(projection: Projection, *, system: AsyncEngine, tail: Tai
 async def _retry(projection: Projection, position: int, system: AsyncEngine, tail: Tail) -> bool:
     batch = await tail.read_batch(position - 1, 1)
     try:
+        ops = await projection.batch_ops(batch.events)
         async with system.begin() as conn:
             active = await _held(conn, projection)
             names = {"name": projection.name, "number": active.number, "position": position}
             if (await conn.execute(_DELETE, names)).first() is None:
                 return False
-            ops = [op for envelope in batch.events for op in projection.ops(envelope)]
             await apply_ops(conn, ops, active.version, active.number)
     except (HandlerFailed, BadOp, DBAPIError) as error:
         if not is_poison(error):
             raise
         async with system.begin() as conn:
+            active = await _held(conn, projection)
+            names = {"name": projection.name, "number": active.number, "position": position}
             await conn.execute(_FAILED_AGAIN, {**names, "error": describe(error)})
         return False
     return True

@@ -65,6 +65,11 @@ class Projection:
         except Exception as error:
             raise HandlerFailed(envelope.position, _where(error)) from error
 
+    async def batch_ops(self, envelopes: Sequence[Envelope[Any]]) -> Sequence[RowOp]:
+        """Return the completed operations of a batch. Raises HandlerFailed, and whatever `resolve` raises."""
+        ops = [op for envelope in envelopes for op in self.ops(envelope)]
+        return ops if self.resolve is None else await self.resolve(ops)
+
     def _unhandled(self, envelope: Envelope[Any]) -> list[RowOp]:
         if envelope.type in self.types:
             problem = getattr(envelope.event, "problem", "its class is not the registered one")

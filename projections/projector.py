@@ -17,7 +17,6 @@ from projections.apply import apply_ops
 from projections.coalesce import BadOp
 from projections.idle import IdleAdvance
 from projections.leases import Lease, advance
-from projections.ops import RowOp
 from projections.projection import HandlerFailed, Projection
 from projections.tables import logical_name
 from projections.tail import Tail, pages
@@ -80,9 +79,7 @@ class Projector:
             await self.settle(events[half:], upto)
 
     async def _commit(self, events: Sequence[Envelope[Any]], upto: int) -> None:
-        ops: Sequence[RowOp] = [op for event in events for op in self._projection.ops(event)]
-        if self._projection.resolve is not None:
-            ops = await self._projection.resolve(ops)
+        ops = await self._projection.batch_ops(events)
         generation = self._lease.generation
         async with self._system.begin() as conn:
             await advance(conn, self._lease, self.position, upto)

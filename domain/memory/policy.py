@@ -11,11 +11,15 @@ from typing import Literal, get_args
 
 import msgspec
 
+from domain.kernel.pii import PiiType, ScrubMode
+
 ComplianceMode = Literal["standard", "gdpr", "hipaa", "strict"]
 MODES: tuple[ComplianceMode, ...] = get_args(ComplianceMode)
-Replacement = Literal["placeholder", "redact"]
+STANDARD_ENTITIES: tuple[str, ...] = tuple(
+    map(str, (PiiType.EMAIL, PiiType.PHONE, PiiType.SSN, PiiType.CREDIT_CARD))
+)
 
-STANDARD_ENTITIES = ("EMAIL", "PHONE", "SSN", "CREDIT_CARD")
+ALL_ENTITIES: tuple[str, ...] = tuple(map(str, PiiType))
 
 
 class MemoryRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -24,22 +28,24 @@ class MemoryRules(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     ttl_days: int | None = None
     pii_scrubbing: bool | None = None
     pii_entities: tuple[str, ...] | None = None
+    pii_mode: ScrubMode | None = None
     compliance_mode: ComplianceMode | None = None
 
 
 class ModeSwitches(msgspec.Struct, frozen=True, kw_only=True):
     """Exactly what a compliance mode switches on; docs/memory.md says the same in words.
 
-    `entities` are scrubbed whatever the rules say (None: every kind that the detector knows); `scrubbing`
-    cannot be switched off; memories without a `ttl_days` get `default_ttl_days`; `confined` memories go to no
-    third party: no remote embedding, no remote extraction, no mirror; `replacement` stands where data stood.
+    `entities` are scrubbed whatever the rules say, where `scrubbing` cannot be switched off; memories without
+    a `ttl_days` get `default_ttl_days`; `confined` memories go to no third party: no remote embedding, no
+    remote extraction, no mirror; with `irreversible` what was scrubbed is removed for good, whatever
+    `pii_mode` says.
     """
 
     scrubbing: bool = False
-    entities: tuple[str, ...] | None = STANDARD_ENTITIES
+    entities: tuple[str, ...] = STANDARD_ENTITIES
     default_ttl_days: int | None = None
     confined: bool = False
-    replacement: Replacement = "placeholder"
+    irreversible: bool = False
 
 
 SWITCHES: Mapping[ComplianceMode, ModeSwitches] = {
@@ -47,22 +53,22 @@ SWITCHES: Mapping[ComplianceMode, ModeSwitches] = {
     "gdpr": ModeSwitches(
         scrubbing=True, entities=(*STANDARD_ENTITIES, "IBAN", "IP_ADDRESS"), default_ttl_days=1095
     ),
-    "hipaa": ModeSwitches(scrubbing=True, entities=None, default_ttl_days=2190, confined=True),
+    "hipaa": ModeSwitches(scrubbing=True, entities=ALL_ENTITIES, default_ttl_days=2190, confined=True),
     "strict": ModeSwitches(
-        scrubbing=True, entities=None, default_ttl_days=90, confined=True, replacement="redact"
+        scrubbing=True, entities=ALL_ENTITIES, default_ttl_days=90, confined=True, irreversible=True
     ),
 }
 
 
 class EffectivePolicy(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for a category: nothing in it is open. `pii_entities` None means every kind there is."""
+    """What holds for a category: nothing in it is open."""
 
     ttl_days: int | None = None
     pii_scrubbing: bool = True
-    pii_entities: tuple[str, ...] | None = STANDARD_ENTITIES
+    pii_entities: tuple[str, ...] = STANDARD_ENTITIES
     compliance_mode: ComplianceMode = "standard"
+    pii_mode: ScrubMode = ScrubMode.PLACEHOLDER
     confined: bool = False
-    replacement: Replacement = "placeholder"
 
 
 def effective(own: MemoryRules | None, default: MemoryRules | None) -> EffectivePolicy:
@@ -76,6 +82,7 @@ def effective(own: MemoryRules | None, default: MemoryRules | None) -> Effective
     switches = SWITCHES[mode]
     wanted = next((each.pii_scrubbing for each in rules if each.pii_scrubbing is not None), True)
     ttl = next((each.ttl_days for each in rules if each.ttl_days is not None), switches.default_ttl_days)
+    replacement = next((each.pii_mode for each in rules if each.pii_mode), ScrubMode.PLACEHOLDER)
     asked = next((each.pii_entities for each in rules if each.pii_entities is not None), STANDARD_ENTITIES)
     return EffectivePolicy(
         ttl_days=ttl,
@@ -83,14 +90,12 @@ def effective(own: MemoryRules | None, default: MemoryRules | None) -> Effective
         pii_entities=_entities(asked, switches),
         compliance_mode=mode,
         confined=switches.confined,
-        replacement=switches.replacement,
+        pii_mode=ScrubMode.REDACT if switches.irreversible else replacement,
     )
 
 
-def _entities(asked: tuple[str, ...], switches: ModeSwitches) -> tuple[str, ...] | None:
+def _entities(asked: tuple[str, ...], switches: ModeSwitches) -> tuple[str, ...]:
     """Return what is asked for and what the mode demands; standard mode demands nothing of its own."""
-    if switches.entities is None:
-        return None
     demanded = switches.entities if switches.scrubbing else ()
     return tuple(dict.fromkeys((*demanded, *asked)))
 

@@ -9,8 +9,6 @@ from domain.memory.policy import SWITCHES, MemoryRules
 
 CATEGORY = r"^[A-Za-z0-9][A-Za-z0-9 ._:-]{0,62}$"
 LONGEST_TTL_DAYS = 36_500
-MOST_ENTITIES = 32
-LONGEST_ENTITY = 40
 
 
 def check_rules(rules: MemoryRules, known_entities: Collection[str]) -> None:

@@ -202,7 +202,7 @@ class Server:
 
 
 def main(settings: dict[str, Any]) -> None:
-    """Load `settings["engine"]` and serve; `settings` also holds `key`, `announce`, `threads`, files, hashes."""
+    """Load `settings["engine"]` and serve; they also hold `key`, `announce`, `threads`, files and hashes."""
     engine = ENGINES[settings["engine"]](settings)
     unit_vectors(engine, ["warm up"])
     asyncio.run(Server(engine, settings["key"]).serve(Path(settings["announce"])))

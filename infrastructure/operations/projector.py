@@ -11,11 +11,14 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.kernel.errors import AiosError, Unavailable
 from domain.registry import event_registry
+from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.event_store import anchors
+from infrastructure.memory.reembedding import follow_model
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
 from infrastructure.telemetry.metrics import Metrics
 from projections.lag import list_projections
+from projections.memory.vectors import with_embeddings
 from projections.registry import PROJECTIONS
 from projections.runner import Runner
 
@@ -34,7 +37,9 @@ async def run_projector(settings: Settings, where: Endpoints) -> None:
     runtime = Runtime(settings, where, event_registry(), name="projector")
     await runtime.open(doorbell=True)
     system, owner = runtime.engine(where.system_dsn, size=8), runtime.engine(where.owner_dsn, size=2)
-    runner = Runner(PROJECTIONS, runtime.tail, system=system, owner=owner)
+    embedder = configured_embeddings(settings)
+    projections = with_embeddings(PROJECTIONS, embedder)
+    runner = Runner(projections, runtime.tail, system=system, owner=owner)
     metrics = Metrics()
 
     async def measure() -> None:
@@ -51,7 +56,9 @@ async def run_projector(settings: Settings, where: Endpoints) -> None:
             group.create_task(runner.run())
             group.create_task(_anchor(runtime, anchor_path(settings)))
             group.create_task(measure())
+            group.create_task(follow_model(projections, embedder, runtime.tail, system=system, owner=owner))
     finally:
+        await embedder.aclose()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runtime.close(), 10.0)
 

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.kernel.errors import NotFound
 from domain.registry import event_registry
+from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.event_store import anchors
 from infrastructure.event_store.verify import Report
 from infrastructure.event_store.verify import verify as verify_log
@@ -19,6 +20,7 @@ from infrastructure.operations.projector import anchor_path
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
 from projections import lag, parked
+from projections.memory.vectors import with_embeddings
 from projections.projection import Projection
 from projections.rebuild import rebuild, roll_back
 from projections.registry import PROJECTIONS
@@ -61,31 +63,42 @@ async def list_projections(settings: Settings, where: Endpoints) -> list[dict[st
 
 async def rebuild_projection(settings: Settings, where: Endpoints, name: str) -> dict[str, Any]:
     """Replay a projection into a new copy and swap it in; readers see no gap."""
-    async with _opened(settings, where) as (runtime, system, owner):
-        done = await rebuild(
-            _projection(name), tail=runtime.tail, system=system, owner=owner, worker=worker_name()
-        )
+    async with (
+        _opened(settings, where) as (runtime, system, owner),
+        _projection(settings, name) as projection,
+    ):
+        done = await rebuild(projection, tail=runtime.tail, system=system, owner=owner, worker=worker_name())
         return {"name": name, "generation": done.number}
 
 
 async def retry_projection(settings: Settings, where: Endpoints, name: str) -> dict[str, Any]:
     """Apply a projection's parked events again."""
-    async with _opened(settings, where) as (runtime, system, _):
-        retried = await parked.retry_parked(_projection(name), system=system, tail=runtime.tail)
+    async with _opened(settings, where) as (runtime, system, _), _projection(settings, name) as projection:
+        retried = await parked.retry_parked(projection, system=system, tail=runtime.tail)
         return {"name": name, **msgspec.to_builtins(retried)}
 
 
 async def roll_back_projection(settings: Settings, where: Endpoints, name: str) -> dict[str, Any]:
     """Serve the copy from before the last rebuild again."""
-    async with _opened(settings, where) as (runtime, system, owner):
+    async with (
+        _opened(settings, where) as (runtime, system, owner),
+        _projection(settings, name) as projection,
+    ):
         done = await roll_back(
-            _projection(name), tail=runtime.tail, system=system, owner=owner, worker=worker_name()
+            projection, tail=runtime.tail, system=system, owner=owner, worker=worker_name()
         )
         return {"name": name, "generation": done.number}
 
 
-def _projection(name: str) -> Projection:
-    for projection in PROJECTIONS:
-        if projection.name == name:
-            return projection
-    raise NotFound(f"there is no projection '{name}'; there are {', '.join(p.name for p in PROJECTIONS)}")
+@asynccontextmanager
+async def _projection(settings: Settings, name: str) -> AsyncIterator[Projection]:
+    """Lend a projection with the embedding model that it may need. Raises NotFound."""
+    embedder = configured_embeddings(settings)
+    found = next((each for each in with_embeddings(PROJECTIONS, embedder) if each.name == name), None)
+    if found is None:
+        known = ", ".join(projection.name for projection in PROJECTIONS)
+        raise NotFound(f"there is no projection '{name}'; there are {known}")
+    try:
+        yield found
+    finally:
+        await embedder.aclose()

@@ -93,6 +93,18 @@ class Metrics:
         self._job_runs = Counter(
             "aios_job_runs", "Runs of background jobs.", ["job", "outcome"], registry=self.registry
         )
+        self._recall = Gauge(
+            "aios_memory_search_recall_at_10",
+            "Share of the exact best ten that the vector index found, when it was measured last.",
+            multiprocess_mode="mostrecent",
+            registry=self.registry,
+        )
+        self._recall_found = Counter(
+            "aios_memory_recall_found", "Best memories that the vector index found.", registry=self.registry
+        )
+        self._recall_expected = Counter(
+            "aios_memory_recall_expected", "Best memories that it had to find.", registry=self.registry
+        )
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request under its route's template, never its path."""
@@ -120,6 +132,13 @@ class Metrics:
     def observe_job(self, job: str, outcome: str) -> None:
         """Count a finished run of a background job."""
         self._job_runs.labels(job, outcome).inc()
+
+    def observe_recall(self, found: int, expected: int) -> None:
+        """Record one comparison of the vector index with exact search."""
+        self._recall_found.inc(found)
+        self._recall_expected.inc(expected)
+        if expected:
+            self._recall.set(found / expected)
 
     def render(self) -> tuple[bytes, str]:
         """Return the text of all processes' metrics and its content type."""

@@ -16,6 +16,8 @@ from interfaces.http import (
     feedback,
     health,
     identity,
+    memory,
+    memory_policy,
     model_health,
     model_policy,
     providers,
@@ -24,6 +26,7 @@ from interfaces.http import (
     session,
     simulation,
     usage,
+    vector_search,
     workflows,
 )
 from interfaces.http.authentication import Authentication
@@ -54,6 +57,9 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     quota.router,
     requests.router,
     workflows.router,
+    memory.router,
+    memory_policy.router,
+    vector_search.router,
     audit.router,
 ]
 

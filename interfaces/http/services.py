@@ -14,13 +14,16 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
+from application.memory.searching import MemorySearch
 from application.orchestration.health import LiveStatus
 from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from application.processes.simulation import Simulator
+from domain.memory.policy import PolicyBook
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
+from projections.memory.answers import SearchResult
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
@@ -60,6 +63,16 @@ class Quotas(Protocol):
         ...
 
 
+class Memory(Protocol):
+    """What the memory routes need beside commands: policies in memory, fresh read models, searches."""
+
+    def book(self, tenant: str, /) -> PolicyBook: ...
+
+    async def fresh(self) -> None: ...
+
+    async def search(self, tenant: str, search: MemorySearch, /) -> SearchResult: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """The product as the HTTP interface sees it.
@@ -88,6 +101,7 @@ class Services:
     list_events: ListEvents
     timetable_of: TimetableOf
     quotas: Quotas
+    memory: Memory
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
     observe_request: Callable[[str, str, int, float], None]

@@ -37,6 +37,16 @@ EXPECTED = {
     ("PATCH", "/workflows/{name}"): {"admin", "operator"},
     ("POST", "/workflows/{name}/run"): {"admin", "operator"},
     ("GET", "/workflows/runs"): {"admin", "operator", "auditor"},
+    ("POST", "/memory"): {"admin", "operator", "service"},
+    ("POST", "/memory/batch"): {"admin", "operator", "service"},
+    ("POST", "/memory/search"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/memory"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/memory/{memory_id}"): {"admin", "operator", "auditor", "service"},
+    ("PATCH", "/memory/{memory_id}"): {"admin", "operator", "service"},
+    ("DELETE", "/memory/{memory_id}"): {"admin", "operator", "service"},
+    ("POST", "/memory/policy"): {"admin", "operator"},
+    ("GET", "/memory/policy"): {"admin", "operator", "auditor", "service"},
+    ("GET", "/analytics/vector-search"): {"admin", "operator", "auditor", "service"},
     ("GET", "/audit/events"): {"admin", "auditor"},
     ("POST", "/v1/chat/completions"): {"admin", "operator", "service"},
     ("POST", "/v1/embeddings"): {"admin", "operator", "service"},
@@ -65,7 +75,7 @@ def full(path: str) -> str:
 def ask(client, method: str, path: str, role: str | None):
     headers = {} if role is None else {"x-api-key": f"key-{role}"}
     body = None if method == "GET" else b"{}"
-    concrete = full(path).format(key_id="x", name="x", request_id="x")
+    concrete = full(path).format(key_id="x", name="x", request_id="x", memory_id="x")
     if body is not None:
         headers["content-type"] = "application/json"
     return client.request(method, concrete, headers=headers, content=body)
@@ -101,4 +111,4 @@ def test_a_role_gets_in_where_it_belongs_and_nowhere_else(open_client, method, p
 def test_auditors_change_nothing():
     writes = {key for key, roles in EXPECTED.items() if key[0] != "GET" and "auditor" in roles}
 
-    assert writes == {("POST", "/model-policy/simulate")}  # it asks what would be, and stores nothing
+    assert writes == {("POST", "/model-policy/simulate"), ("POST", "/memory/search")}  # they only ask

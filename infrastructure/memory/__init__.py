@@ -1,0 +1,1 @@
+"""Memory put together: search, duplicates, extraction, the hosted mirror."""

@@ -1,0 +1,132 @@
+"""Memory of one API process, put together: policies in memory, writing's ports, searching."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import ClassVar
+
+from application.memory.pii import PiiScrubbing
+from application.memory.pii_phone_plans import LibraryPhonePlans
+from application.memory.ports import MemoryPorts
+from application.memory.searching import MemorySearch, SearchFilters
+from domain.kernel.errors import Unavailable
+from domain.memory.memory_check import moment_of
+from domain.memory.policy import ALL_ENTITIES, PolicyBook
+from infrastructure.embeddings.configured import configured_embeddings
+from infrastructure.memory.freshness import Freshness
+from infrastructure.memory.recall import RecallWatch
+from infrastructure.memory.search import Reading, SearchEngine
+from infrastructure.runtime import Runtime
+from infrastructure.settings import Settings
+from infrastructure.telemetry.metrics import Metrics
+from projections.memory import live
+from projections.memory.answers import SearchResult
+from projections.memory.live import MemoryPolicies
+from projections.memory.queries import same_words
+from projections.memory.search import by_meaning
+from projections.memory.tables import memories
+from projections.memory.visible import MemoryFilters, visible
+from projections.wait import ProjectionWaiter
+
+ALIKE = 0.92
+"""Cosine similarity from which two facts about one person are taken for the same."""
+
+
+class LiveMemory:
+    """Make it inside the event loop; fold control events of TYPES into `policies`, then `start` it."""
+
+    TYPES: ClassVar[tuple[str, ...]] = live.TYPES
+
+    def __init__(
+        self,
+        settings: Settings,
+        runtime: Runtime,
+        reading: Reading,
+        clock: Callable[[], datetime],
+        metrics: Metrics,
+    ) -> None:
+        self.policies = MemoryPolicies()
+        self.embedder = configured_embeddings(settings)
+        self.scrubbing = PiiScrubbing(LibraryPhonePlans())
+        self._reference = runtime.keyring.subject_reference
+        self._reading = reading
+        self._clock = clock
+        self._waiter: ProjectionWaiter | None = None
+        self._freshness = Freshness(runtime.log.head, self._caught_up)
+        self._recall = RecallWatch(reading, runtime.committer.append, clock, metrics.observe_recall)
+        self._engine = SearchEngine(self.embedder, reading, self._freshness, clock, self._recall)
+
+    @property
+    def ports(self) -> MemoryPorts:
+        """Return what memory's handlers need."""
+        return MemoryPorts(
+            policies=self.policies.book,
+            scrubbing=self.scrubbing,
+            entities=ALL_ENTITIES,
+            reference=self._reference,
+            duplicates=self._duplicates,
+        )
+
+    def book(self, tenant: str) -> PolicyBook:
+        """Return the memory policies of a tenant."""
+        return self.policies.book(tenant)
+
+    async def fresh(self) -> None:
+        """Return when every memory stored before can be read (bounded)."""
+        await self._freshness.of_texts()
+
+    async def search(self, tenant: str, search: MemorySearch) -> SearchResult:
+        """Return the best memories. Raises InvalidInput."""
+        return await self._engine.search(tenant, search, self._filters(search), self.book(tenant))
+
+    def start(self, waiter: ProjectionWaiter) -> None:
+        """Begin to wait for read models by `waiter`."""
+        self._waiter = waiter
+
+    async def close(self) -> None:
+        """Let go of the model and of what is being measured."""
+        await self._recall.close()
+        await self.embedder.aclose()
+
+    def _filters(self, search: MemorySearch) -> MemoryFilters:
+        asked, now = search.filters or SearchFilters(), self._clock()
+        category = asked.category
+        return MemoryFilters(
+            categories=(category,) if isinstance(category, str) else category or (),
+            subject_id=asked.subject_id,
+            user_id=asked.user_id,
+            agent_id=asked.agent_id,
+            session_id=asked.session_id,
+            metadata=asked.metadata,
+            since=moment_of(asked.after, now, "/filters/after") if asked.after else None,
+            until=moment_of(asked.before, now, "/filters/before") if asked.before else None,
+        )
+
+    async def _caught_up(self, position: int, projections: Sequence[str], timeout_s: float) -> bool:
+        return self._waiter is None or await self._waiter.caught_up(position, projections, timeout_s)
+
+    async def _duplicates(
+        self, tenant: str, subject: str, category: str, texts: Sequence[str]
+    ) -> Mapping[int, str]:
+        """Find by words, then by meaning where a model answers; see `Duplicates`."""
+        await self.fresh()
+        async with self._reading(tenant) as conn:
+            by_text = await same_words(conn, subject, category, texts)
+        found = {n: by_text[key] for n, text in enumerate(texts) if (key := text.strip().lower()) in by_text}
+        rest = [number for number in range(len(texts)) if number not in found]
+        try:
+            vectors = await self.embedder.embed([texts[number] for number in rest]) if rest else []
+        except Unavailable:
+            return found
+        async with self._reading(tenant) as conn:
+            conditions = [
+                *visible(MemoryFilters(categories=(category,)), self.book(tenant), self._clock()),
+                memories.c.subject == subject,
+            ]
+            model = (self.embedder.model, self.embedder.dimension)
+            for number, vector in zip(rest, vectors, strict=True):
+                nearest = await by_meaning(conn, tenant, vector, model, conditions, 1, exact=True)
+                if nearest and nearest[0][1] >= ALIKE:
+                    found[number] = nearest[0][0]
+        return found
