@@ -16,6 +16,7 @@ from redis.asyncio import Redis
 
 from application.binding import bind
 from application.bus import Bus
+from application.memory.erasure_handlers import HANDLERS as ERASURE
 from application.memory.handlers import HANDLERS as MEMORY
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
@@ -145,7 +146,7 @@ class Api:
                 self.policies.apply,
                 self.providers.apply,
                 self.quotas.directory.apply,
-                self.memory.policies.apply,
+                self.memory.apply,
             ],
         )
         default = Target(settings.ai_provider, settings.ai_model or local_model_name(settings))
@@ -170,6 +171,7 @@ class Api:
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **bind(USAGE, self.quotas.ports),
             **bind(MEMORY, self.memory.ports),
+            **bind(ERASURE, self.memory.governance.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -209,6 +211,7 @@ class Api:
             timetable_of=timetable_of,
             quotas=self.quotas,
             memory=self.memory,
+            governance=self.memory.governance,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             observe_request=self.metrics.observe_request,

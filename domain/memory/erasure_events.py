@@ -151,10 +151,10 @@ class PurgeStoreErased(Event, frozen=True, kw_only=True):
     removed: int
 
 
-class PurgeStoreRewritten(Event, frozen=True, kw_only=True):
+class PurgeStoreRenewed(Event, frozen=True, kw_only=True):
     """One store's files were written anew without what was erased; `how` says what was done."""
 
-    TYPE: ClassVar[str] = "memory.purge_store_rewritten"
+    TYPE: ClassVar[str] = "memory.purge_store_renewed"
 
     purge_id: str
     round: int
@@ -197,7 +197,7 @@ EVENTS: tuple[type[Event], ...] = (
     PurgeKeysDestroyed,
     MemoriesErased,
     PurgeStoreErased,
-    PurgeStoreRewritten,
+    PurgeStoreRenewed,
     PurgeVerified,
     PurgeCompleted,
 )

@@ -18,7 +18,7 @@ from domain.memory.erasure_events import (
     PurgeScoped,
     PurgeStarted,
     PurgeStoreErased,
-    PurgeStoreRewritten,
+    PurgeStoreRenewed,
     PurgeVerified,
 )
 from domain.memory.selection import Selection, check_selection
@@ -71,7 +71,7 @@ class Purge(Aggregate):
                 self.destroyed.append(event)
             case PurgeStoreErased():
                 self.erased[event.store] = event.removed
-            case PurgeStoreRewritten():
+            case PurgeStoreRenewed():
                 self.rewritten[event.store] = event.how
             case PurgeVerified():
                 self.verified = event

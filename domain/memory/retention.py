@@ -75,16 +75,17 @@ class Retention(Aggregate):
                 "nothing was erased. Release the hold, or select something else"
             )
 
-    def tombstone(self, purge_id: str, selection: Selection, at: datetime) -> None:
-        """Hide a selection for its erasure. Raises Conflict for a hold, or another erasure of some of it."""
+    def tombstone(
+        self, purge_id: str, selection: Selection, at: datetime, *, decided_before: bool = False
+    ) -> None:
+        """Hide a selection for its erasure. Raises Conflict for what a hold protects.
+
+        `decided_before`: this was erased once already, before the log was restored; holds come too late.
+        """
         if purge_id in self.erasing:
             return
-        self.check(selection)
-        others = [other for other, reached in self.erasing.items() if selection.overlaps(reached)]
-        if others:
-            raise Conflict(
-                f"purge {', '.join(sorted(others))} is erasing some of this; wait until it is done"
-            )
+        if not decided_before:
+            self.check(selection)
         self.record(SelectionTombstoned(purge_id=purge_id, selection=selection, tombstoned_at=at), at)
 
     def free(self, purge_id: str, at: datetime) -> None:

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
-from typing import Any
 
 from psycopg import AsyncConnection
 from psycopg_pool import AsyncConnectionPool
 from redis.asyncio import Redis
 
-from application.processes.erasure.ports import ErasableStore, LedgerEntry, Reach
+from application.processes.erasure.cleanup import CleanupPorts
+from application.processes.erasure.ports import LedgerEntry
 from application.processes.erasure.process import Erasure, ErasurePorts, retry_later
-from domain.memory.erasure_events import MemoriesErased
 from domain.memory.purge import Purge
-from infrastructure.erasure.answers import AnswerStore
-from infrastructure.erasure.files import TableFiles
 from infrastructure.erasure.keys import PersonKeys
 from infrastructure.erasure.ledger import PurgeLedger, ledger_path
-from infrastructure.erasure.memories import MemoryStore, VectorStore
-from infrastructure.erasure.queue import QueueStore
-from infrastructure.erasure.requests import RequestStore
-from infrastructure.erasure.rows import Rows
-from infrastructure.erasure.signing import LABEL, Signer
+from infrastructure.erasure.signing import signer
+from infrastructure.erasure.stores import all_stores
 from infrastructure.erasure.world import OutsideWorld
-from infrastructure.erasure.write_ahead_log import WriteAheadLog
 from infrastructure.event_store.live import LiveState
-from infrastructure.idempotency import AnswerSeal
 from infrastructure.jobs.locks import AdvisoryLocks
 from infrastructure.runtime import Runtime
 from infrastructure.settings import Settings
@@ -36,11 +28,6 @@ from projections.registry import PROJECTIONS
 from projections.wait import ProjectionWaiter
 
 SOFTWARE = f"artisan-aios {version('artisan-aios')}"
-
-
-def signer(runtime: Runtime) -> Signer:
-    """Return who signs certificates: a key derived from the master key, the same on every process."""
-    return Signer(runtime.kms.derive(LABEL))
 
 
 class ErasureDesk:
@@ -63,7 +50,7 @@ class ErasureDesk:
         live = LiveState(runtime.reader, runtime.control_doorbell, TYPES, [])
         world = OutsideWorld(runtime.reader, self._waiter, live.everywhere, self.ledger, signer(runtime))
         self.keys = PersonKeys(runtime.keyring, runtime.shredder)
-        self.stores = _stores(runtime, self.keys, self._redis)
+        self.stores = all_stores(runtime, self.keys, self._redis)
         self._ports = ErasurePorts(
             log=runtime.log,
             keys=self.keys,
@@ -84,6 +71,12 @@ class ErasureDesk:
         await self._waiter.close()
         await self._redis.aclose()
 
+    @property
+    def cleanup_ports(self) -> CleanupPorts:
+        """Return what the daily clean-up needs."""
+        memories = next(store for store in self.stores if store.name == "memories")
+        return CleanupPorts(self._runtime.log, memories, self.run, _clock)
+
     async def run(self, tenant: str, purge_id: str) -> Purge:
         """Carry out an erasure; a tenant's go one after another, so none seals anew what another erases.
 
@@ -103,37 +96,6 @@ class ErasureDesk:
     async def _is_done(self, entry: LedgerEntry) -> bool:
         purge = await self._runtime.log.load(Purge, f"{entry.tenant}/{Purge.KIND}/{entry.purge_id}")
         return purge.status == "completed"
-
-
-def _stores(runtime: Runtime, keys: PersonKeys, redis: Redis) -> Sequence[ErasableStore]:
-    """Return every store, in the order of their steps; a new pillar adds its own before the last two."""
-    where = runtime.where
-    rows = Rows(runtime.system_pool)
-    files = TableFiles(where.owner_dsn, runtime.engine(where.owner_dsn, size=1))
-    memories = MemoryStore(rows, runtime.log, keys, files)
-    requests = RequestStore(rows, runtime.log, runtime.reader, keys, files)
-    seal = AnswerSeal(runtime.kms.derive("idempotent-answers"))
-
-    async def erased(reach: Reach) -> set[str]:
-        return await memories.ids(reach) | await erased_ids(runtime.log, reach)
-
-    return (
-        AnswerStore(rows, seal, files, [erased, requests.ids]),
-        memories,
-        VectorStore(rows, files),
-        requests,
-        QueueStore(redis),
-        WriteAheadLog(where.admin_dsn or where.owner_dsn),
-    )
-
-
-async def erased_ids(log: Any, reach: Reach) -> set[str]:
-    """Return the memories that an erasure has taken so far."""
-    found: set[str] = set()
-    async for envelope in log.read_stream(f"{reach.tenant}/erasure/{reach.purge_id}"):
-        if isinstance(envelope.event, MemoriesErased):
-            found.update(envelope.event.memory_ids)
-    return found
 
 
 def _clock() -> datetime:

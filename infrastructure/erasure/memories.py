@@ -105,7 +105,7 @@ class MemoryStore:
         return scopes + [KeyScope(*row) for row in await self._rows.all(query, values)]
 
     async def _staying(self, reach: Reach, scope: KeyScope) -> list[str]:
-        """Return the memories of a key that are not reached and still sealed by it."""
+        """Return the memories of a key that are not reached."""
         reached, values = condition(reach.selection, COLUMNS)
         values |= {"tenant": reach.tenant, "upto": reach.upto, "of": scope.subject, "kind": scope.category}
         values["month"] = scope.month
@@ -123,7 +123,7 @@ class MemoryStore:
         newest = await self._newest(stream)
         if newest is None or newest.position > reach.upto:
             return 0
-        event = _sealed_anew(newest.event)
+        event = _sealed_anew(newest)
         try:
             await self._append(reach, f"kept.{memory_id}", NewEvent(stream, event, newest.version))
         except VersionConflict:
@@ -194,6 +194,7 @@ def _reached(reach: Reach) -> tuple[str, Parameters]:
     return f"tenant = %(tenant)s AND (position <= %(upto)s OR added_at <= %(at)s) AND {reached}", values
 
 
-def _sealed_anew(event: Remembered) -> MemoryRekeyed:
+def _sealed_anew(newest: Envelope[Remembered]) -> MemoryRekeyed:
+    event = newest.event
     fields: dict[str, Any] = {name: getattr(event, name) for name in Remembered.__struct_fields__}
-    return MemoryRekeyed(**fields)
+    return MemoryRekeyed(**fields, original=getattr(event, "original", None) or newest.position)

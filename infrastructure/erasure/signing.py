@@ -13,6 +13,8 @@ import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from infrastructure.runtime import Runtime
+
 ALGORITHM = "Ed25519"
 LABEL = "audit-signing"
 """The purpose under which the signing key is derived from the master key."""
@@ -50,6 +52,11 @@ class Signer:
         }
         signature = self._key.sign(rfc8785.dumps(signed))
         return {**signed, "signature": base64.b64encode(signature).decode()}
+
+
+def signer(runtime: Runtime) -> Signer:
+    """Return who signs certificates: its key is derived from the master key, the same on every process."""
+    return Signer(runtime.kms.derive(LABEL))
 
 
 def key_id_of(public_key: bytes) -> str:

@@ -12,7 +12,7 @@ from application.workflows.running import RunPorts, WorkflowHandler, WorkflowRun
 from domain.kernel.events import Envelope
 from domain.workflows.catalogue import CATALOGUE, WorkflowDefinition
 from domain.workflows.events import RunRequested, TickRecorded
-from infrastructure.jobs import credentials
+from infrastructure.jobs import credentials, purges
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
 
@@ -65,4 +65,9 @@ def _runs_of(envelope: Envelope[Any]) -> Iterable[str]:
     return (workflow_job_name(envelope.event.workflow),)
 
 
-ROUTES: Routes = {TickRecorded.TYPE: _runs_of, RunRequested.TYPE: _runs_of, **credentials.ROUTES}
+ROUTES: Routes = {
+    TickRecorded.TYPE: _runs_of,
+    RunRequested.TYPE: _runs_of,
+    **credentials.ROUTES,
+    **purges.ROUTES,
+}

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -14,6 +15,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
+from application.memory.access_log import AccessLog
+from application.memory.erasure_handlers import ErasureCommandPorts
 from application.memory.searching import MemorySearch
 from application.orchestration.health import LiveStatus
 from application.ports import Clock
@@ -21,9 +24,12 @@ from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from application.processes.simulation import Simulator
 from domain.memory.policy import PolicyBook
+from domain.memory.purge import Purge
+from domain.memory.selection import Selection
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
 from projections.memory.answers import SearchResult
+from projections.memory.erasure_live import ErasureDirectory
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
@@ -73,6 +79,34 @@ class Memory(Protocol):
     async def search(self, tenant: str, search: MemorySearch, /) -> SearchResult: ...
 
 
+class Governance(Protocol):
+    """What the routes of erasure need beside commands."""
+
+    @property
+    def access(self) -> AccessLog: ...
+
+    @property
+    def directory(self) -> ErasureDirectory: ...
+
+    @property
+    def ports(self) -> ErasureCommandPorts: ...
+
+    @property
+    def public_keys(self) -> Sequence[Mapping[str, str]]: ...
+
+    async def clean(self, text: str, /) -> str: ...
+
+    def reference(self, tenant: str, subject_id: str, /) -> str: ...
+
+    async def preview(self, tenant: str, selection: Selection, /) -> dict[str, int]: ...
+
+    async def purge(self, tenant: str, purge_id: str, /) -> Purge: ...
+
+    async def held(self, tenant: str, subject: str, /) -> dict[str, int]: ...
+
+    def export(self, tenant: str, subject_id: str, at: datetime, /) -> AsyncIterator[bytes]: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """The product as the HTTP interface sees it.
@@ -102,6 +136,7 @@ class Services:
     timetable_of: TimetableOf
     quotas: Quotas
     memory: Memory
+    governance: Governance
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
     observe_request: Callable[[str, str, int, float], None]

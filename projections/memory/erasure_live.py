@@ -31,6 +31,10 @@ class ErasureDirectory:
                 for waiting in self._waiting.pop(event.purge_id, ()):
                     waiting.set()
 
+    def selections(self, tenant: str) -> tuple[Selection, ...]:
+        """Return what is being erased now; what is over by its time to live is hidden anyway."""
+        return tuple(s for s in self._erasing.get(tenant, {}).values() if s.expiry is None)
+
     def hidden(self, tenant: str, subject: str | None, category: str, at: datetime) -> str | None:
         """Return the erasure that is taking such an item now, None when none is."""
         for purge_id, selection in self._erasing.get(tenant, {}).items():

@@ -41,7 +41,7 @@ def remembered(envelope: Envelope[Remembered]) -> Iterable[RowOp]:
         {
             "tenant": envelope.tenant,
             "memory_id": event.memory_id,
-            "position": envelope.position,
+            "position": getattr(event, "original", None) or envelope.position,
             "subject": event.subject,
             "category": event.category,
             "subject_id": details.subject_id,

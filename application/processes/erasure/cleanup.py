@@ -71,7 +71,7 @@ def expiry_of(book: PolicyBook, at: datetime) -> Expiry:
     )
 
 
-async def save(log: EventLog, tenant: str, command_id: str, *aggregates: Aggregate, actor: str = ACTOR) -> None:
+async def save(log: EventLog, tenant: str, command_id: str, *aggregates: Aggregate) -> None:
     """Append what aggregates recorded, all or nothing. Raises VersionConflict."""
     events = tuple(
         NewEvent(event.originator_id, event.payload, event.originator_version - 1)
@@ -80,5 +80,7 @@ async def save(log: EventLog, tenant: str, command_id: str, *aggregates: Aggrega
         if isinstance(event, Recorded)
     )
     await log.append(
-        AppendRequest(tenant=tenant, command_id=command_id, events=events, correlation=command_id, actor=actor)
+        AppendRequest(
+            tenant=tenant, command_id=command_id, events=events, correlation=command_id, actor=ACTOR
+        )
     )

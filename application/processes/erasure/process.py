@@ -14,6 +14,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
+import msgspec
+
 from application.ports import AppendRequest, Clock, EventLog, NewEvent
 from application.processes.erasure.certificate import certificate_of
 from application.processes.erasure.ports import (
@@ -34,7 +36,7 @@ from domain.memory.erasure_events import (
     PurgeRekeyed,
     PurgeScoped,
     PurgeStoreErased,
-    PurgeStoreRewritten,
+    PurgeStoreRenewed,
     PurgeVerified,
     SelectionFreed,
 )
@@ -189,7 +191,7 @@ class Erasure:
     async def _rewrite(self, purge: Purge, store: ErasableStore) -> None:
         await self._settled()
         how = await store.rewrite(self._reach(purge))
-        event = PurgeStoreRewritten(purge_id=self._id, round=purge.round, store=store.name, how=how)
+        event = PurgeStoreRenewed(purge_id=self._id, round=purge.round, store=store.name, how=how)
         await self._record(f"rewrite.{store.name}", purge, event)
 
     async def _verify(self, purge: Purge) -> None:
@@ -212,7 +214,7 @@ class Erasure:
         completed = PurgeCompleted(
             purge_id=self._id,
             erased=purge.found(),
-            certificate=self._ports.world.sign(unsigned),
+            certificate=self._ports.world.sign(msgspec.to_builtins(unsigned)),
             completed_at=at,
         )
         freed = NewEvent(
