@@ -36,6 +36,8 @@ from domain.tenancy.principal import Principal
 from infrastructure import secret_files
 from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
+from infrastructure.erasure.ledger import require_redone
+from infrastructure.erasure.signing import check as check_certificate
 from infrastructure.event_store.live import LiveState
 from infrastructure.idempotency import PostgresIdempotencyStore
 from infrastructure.jobs.entry import outbox as run_outbox
@@ -52,6 +54,7 @@ from infrastructure.operations.demo import load_demo as _load_demo
 from infrastructure.operations.doctor import diagnose
 from infrastructure.operations.projector import run_projector
 from infrastructure.operations.readiness import readiness_probes
+from infrastructure.operations.restored import redo_purges
 from infrastructure.operations.schema import migrate_all as migrate
 from infrastructure.operations.stopping import until_stopped
 from infrastructure.operations.up import run_up
@@ -94,6 +97,7 @@ def run_api(settings: Settings, fd: int | None) -> None:
     """Serve the API until told to stop, on an inherited socket or on one of its own."""
     configure_logging(settings)
     where = open_endpoints(settings, lambda _line: None)
+    asyncio.run(require_redone(settings, where))
 
     def application() -> Litestar:
         return Api(settings, where).app
@@ -274,12 +278,14 @@ __all__ = [
     "WebBuildError",
     "administration",
     "build_console",
+    "check_certificate",
     "configure_logging",
     "diagnose",
     "load_demo",
     "load_settings",
     "migrate",
     "open_endpoints",
+    "redo_purges",
     "run_api",
     "run_outbox",
     "run_projector",

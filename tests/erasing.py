@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
+from domain.kernel.errors import Unavailable
 from domain.memory.erasure_events import PurgeStarted
 from domain.registry import event_registry
 from infrastructure.erasure.desk import ErasureDesk
@@ -38,4 +40,14 @@ async def carry_out_purges(settings: Settings, where: Endpoints) -> None:
     async with erasure_desk(settings, where) as (desk, runtime):
         async for batch in runtime.tail.follow(0, types=[PurgeStarted.TYPE]):
             for envelope in batch.events:
-                await desk.run(envelope.tenant, envelope.event.purge_id)
+                await _until_done(desk, envelope.tenant, envelope.event.purge_id)
+
+
+async def _until_done(desk: ErasureDesk, tenant: str, purge_id: str) -> None:
+    while True:
+        try:
+            await desk.run(tenant, purge_id)
+        except Unavailable:
+            await asyncio.sleep(0.1)
+        else:
+            return

@@ -34,6 +34,7 @@ class AccessLog:
         self._waiting: defaultdict[str, list[Access]] = defaultdict(list)
         self._count = 0
         self._task: asyncio.Task[None] | None = None
+        self._flushing = asyncio.Lock()
         self._closing = False
         self._wake = asyncio.Event()
 
@@ -66,13 +67,14 @@ class AccessLog:
 
     async def flush(self) -> None:
         """Write everything that waits. Raises Unavailable, and then keeps what was not written."""
-        for tenant in list(self._waiting):
-            while waiting := self._waiting[tenant]:
-                chunk = tuple(waiting[:CHUNK])
-                await self._store(tenant, chunk)
-                del waiting[: len(chunk)]
-                self._count -= len(chunk)
-            del self._waiting[tenant]
+        async with self._flushing:
+            for tenant in list(self._waiting):
+                while waiting := self._waiting[tenant]:
+                    chunk = tuple(waiting[:CHUNK])
+                    await self._store(tenant, chunk)
+                    del waiting[: len(chunk)]
+                    self._count -= len(chunk)
+                del self._waiting[tenant]
 
     async def _run(self) -> None:
         while not (self._closing and self._count == 0):

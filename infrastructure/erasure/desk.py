@@ -13,6 +13,7 @@ from redis.asyncio import Redis
 from application.processes.erasure.cleanup import CleanupPorts
 from application.processes.erasure.ports import LedgerEntry
 from application.processes.erasure.process import Erasure, ErasurePorts, retry_later
+from application.processes.erasure.starting import Start, start
 from domain.memory.purge import Purge
 from infrastructure.erasure.keys import PersonKeys
 from infrastructure.erasure.ledger import PurgeLedger, ledger_path
@@ -86,6 +87,23 @@ class ErasureDesk:
             if not held:
                 raise retry_later(f"a purge of tenant '{tenant}' is being carried out")
             return await Erasure(self._ports, tenant, purge_id).run()
+
+    async def redo(self, entry: LedgerEntry) -> None:
+        """Erase again what a restored log does not know to be erased."""
+        wish = Start(
+            tenant=entry.tenant,
+            purge_id=entry.purge_id,
+            selection=entry.selection,
+            reason=entry.reason,
+            legal_basis=entry.legal_basis,
+            origin="ledger",
+            actor="system/purge-ledger",
+            at=_clock(),
+            command_id=f"{entry.purge_id}.redo",
+            decided_before=True,
+        )
+        await start(self._runtime.log, wish)
+        await self.run(entry.tenant, entry.purge_id)
 
     async def unknown(self) -> list[LedgerEntry]:
         """Return what the ledger has and the log, restored from before, does not have as completed."""

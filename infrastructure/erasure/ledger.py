@@ -10,11 +10,16 @@ import os
 from pathlib import Path
 
 import msgspec
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, Error
 
 from application.processes.erasure.ports import LedgerEntry
+from domain.kernel.errors import Unavailable
+from domain.memory.erasure_events import PurgeCompleted
+from domain.memory.purge import Purge
+from infrastructure.runtime import Endpoints
 from infrastructure.settings import Settings
 
+_COMPLETED = "SELECT stream_id FROM events WHERE type = %s AND stream_id = ANY(%s)"
 _CHAINS = "SELECT position, chain_hash FROM events WHERE position = ANY(%s)"
 
 
@@ -66,6 +71,27 @@ class PurgeLedger:
         known = {entry.purge_id for entry in entries if chains.get(entry.position) == entry.chain}
         newest = {entry.purge_id: entry for entry in entries if entry.purge_id not in known}
         return list(newest.values())
+
+
+async def require_redone(settings: Settings, where: Endpoints) -> None:
+    """Raise Unavailable when the log was restored from before a purge that was not carried out again."""
+    ledger = PurgeLedger(ledger_path(settings))
+    if not ledger.entries():
+        return
+    try:
+        async with await AsyncConnection.connect(where.system_dsn) as conn:
+            unknown = await ledger.unknown(conn)
+            streams = {f"{e.tenant}/{Purge.KIND}/{e.purge_id}" for e in unknown}
+            cursor = await conn.execute(_COMPLETED, [PurgeCompleted.TYPE, sorted(streams)])
+            missing = streams - {stream for (stream,) in await cursor.fetchall()}
+    except Error as error:
+        raise Unavailable("database", f"the log does not answer: {type(error).__name__}", 1.0) from error
+    if missing:
+        raise Unavailable(
+            "erasure",
+            f"the log was restored from before {len(missing)} purges; nothing is served until "
+            "`aios migrate` has carried them out again",
+        )
 
 
 def _sync_folder(folder: Path) -> None:

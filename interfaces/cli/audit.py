@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import BinaryIO, Final
 
 import click
 import msgspec
@@ -43,6 +43,27 @@ def export(tenant: str | None) -> None:
             sys.stdout.buffer.write(line)
 
     run(write)
+
+
+@audit.group()
+def certificate() -> None:
+    """Check certificates of purges."""
+
+
+@certificate.command("verify")
+@click.argument("file", type=click.File("rb"))
+@click.option("--public-key", help="Base64 of the key that must have signed it; else the one it carries.")
+@as_json
+def verify_certificate(file: BinaryIO, public_key: str | None, json_output: bool) -> None:
+    """Check a certificate's signature, offline; FILE may be - for stdin. Status 1 when it does not hold."""
+    found = composition.check_certificate(file.read(), public_key)
+    if json_output:
+        show({"ok": found.ok, **msgspec.to_builtins(found)}, json_output=True)
+    elif found.ok:
+        click.echo(f"verified: certificate of {found.purge_id}, signed by key {found.key_id}")
+    else:
+        click.echo(f"NOT VERIFIED: {found.problem}")
+    sys.exit(0 if found.ok else 1)
 
 
 COMMANDS: Final = (audit,)

@@ -15,9 +15,12 @@ from interfaces.cli.output import as_json, fail, plain, run, say, settings, show
 @click.command()
 @as_json
 def migrate(json_output: bool) -> None:
-    """Bring the database to the newest schema."""
-    revision = composition.migrate(composition.open_endpoints(settings(), lambda _line: None))
-    show({"revision": revision}, json_output=json_output)
+    """Bring the database to the newest schema, and erase again what a restored one does not know of."""
+    found = settings()
+    where = composition.open_endpoints(found, lambda _line: None)
+    revision = composition.migrate(where)
+    redone = asyncio.run(composition.redo_purges(found, where))
+    show({"revision": revision, "purges_redone": redone}, json_output=json_output)
 
 
 @click.command()

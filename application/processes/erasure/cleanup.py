@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID, uuid5
 
-from application.ports import AppendRequest, Clock, EventLog, NewEvent
+from application.ports import Clock, EventLog
 from application.processes.erasure.ports import ErasableStore, Reach
+from application.processes.erasure.starting import Start, start
 from application.workflows.running import WorkflowRun
-from domain.kernel.aggregate import Aggregate, Recorded, stream_id
+from domain.kernel.aggregate import stream_id
 from domain.memory.policy import PolicyBook
 from domain.memory.policy_events import MemoryPolicySet
 from domain.memory.purge import Purge
@@ -46,9 +47,17 @@ async def clean_up(run: WorkflowRun, ports: CleanupPorts) -> Mapping[str, int]:
         found = await ports.memories.find(reach)
         if not (found.count or found.shared):
             return {"memories": 0}
-        purge.request(purge_id, selection, "ttl", ACTOR, at, origin="ttl")
-        retention.tombstone(purge_id, selection, at)
-        await save(ports.log, run.tenant, run.step("purge"), purge, retention)
+        wish = Start(
+            tenant=run.tenant,
+            purge_id=purge_id,
+            selection=selection,
+            reason="ttl",
+            origin="ttl",
+            actor=ACTOR,
+            at=at,
+            command_id=run.step("purge"),
+        )
+        await start(ports.log, wish)
     done = await ports.run(run.tenant, purge_id)
     return dict(done.found())
 
@@ -68,19 +77,4 @@ def expiry_of(book: PolicyBook, at: datetime) -> Expiry:
         at=at,
         default_days=book.elsewhere().ttl_days,
         by_category={category: book.of(category).ttl_days for category in book.by_category},
-    )
-
-
-async def save(log: EventLog, tenant: str, command_id: str, *aggregates: Aggregate) -> None:
-    """Append what aggregates recorded, all or nothing. Raises VersionConflict."""
-    events = tuple(
-        NewEvent(event.originator_id, event.payload, event.originator_version - 1)
-        for aggregate in aggregates
-        for event in aggregate.collect_events()
-        if isinstance(event, Recorded)
-    )
-    await log.append(
-        AppendRequest(
-            tenant=tenant, command_id=command_id, events=events, correlation=command_id, actor=ACTOR
-        )
     )

@@ -73,11 +73,13 @@ class Tenant:
 
 
 @asynccontextmanager
-async def running_product(database: PostgresEndpoint, redis_url: str, data: Path) -> AsyncIterator[Product]:
-    """Run the API and the projector in this event loop."""
+async def running_product(
+    database: PostgresEndpoint, redis_url: str, data: Path, *, erasing: bool = True
+) -> AsyncIterator[Product]:
+    """Run the API and the projector in this event loop, and whoever carries out purges."""
     settings, where = _where(database, redis_url, data)
     projector = asyncio.create_task(run_projector(settings, where))
-    eraser = asyncio.create_task(carry_out_purges(settings, where))
+    eraser = asyncio.create_task(carry_out_purges(settings, where) if erasing else asyncio.sleep(0))
     api = Api(settings, where)
     try:
         # Not Litestar's AsyncTestClient: it blocks this loop, in which the projector runs.
