@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
-from typing import Any, TypeVar, cast
+from typing import Any, ClassVar, TypeVar, cast
 
 import msgspec
 
@@ -18,7 +18,12 @@ ATTEMPTS = 8
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True):
-    """A wish of a client, named in the imperative; handlers may refuse it."""
+    """A wish of a client, named in the imperative; handlers may refuse it.
+
+    WAITS is False for those of high rate whose readers wait by themselves: they answer once they are durable.
+    """
+
+    WAITS: ClassVar[bool] = True
 
 
 class Caller(msgspec.Struct, frozen=True, kw_only=True):
@@ -117,7 +122,7 @@ class Bus:
         self._read_models = read_models
 
     async def dispatch(self, command: Command, caller: Caller) -> Outcome:
-        """Handle a command and return when its effects can be read on every process.
+        """Handle a command and return when its effects can be read on every process, if it waits for that.
 
         A handler that lost a race for a stream runs again on the newer state, up to ATTEMPTS times.
         """
@@ -130,7 +135,7 @@ class Bus:
                 if attempt == ATTEMPTS:
                     raise
                 continue
-            if work.position:
+            if work.position and command.WAITS:
                 await self._read_models.everywhere(work.position)
                 await self._read_models.caught_up(work.position)
             return Outcome(result, work.position)

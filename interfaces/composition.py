@@ -162,6 +162,7 @@ class Api:
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
         self.gateway = self._gateway(default)
+        self.memory.extract_with(self.gateway, self.bus, f"local/{local_model_name(settings)}")
         self._redis: Redis = Redis.from_url(where.redis_url)
         self.app = self._app()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from msgspec import UNSET, Meta, Struct, UnsetType
 
@@ -51,6 +51,8 @@ class AddMemories(Command, frozen=True, kw_only=True, forbid_unknown_fields=True
     into it. `request_id` names the request whose answer they were extracted from.
     """
 
+    WAITS: ClassVar[bool] = False
+
     items: Annotated[tuple[MemoryInput, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
     merge_duplicates: bool = False
     request_id: str | None = None
@@ -66,6 +68,8 @@ class UpdateMemory(Command, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     What is left off stays; `ttl_days` null removes the memory's own. Answers MemoryAnswer.
     """
 
+    WAITS: ClassVar[bool] = False
+
     memory_id: MemoryId
     content: Content | UnsetType = UNSET
     metadata: Mapping[str, Any] | UnsetType = UNSET
@@ -77,6 +81,8 @@ class UpdateMemory(Command, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 class DeleteMemory(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Take a memory out of every reading (roles admin, operator, service); answers MemoryGone."""
+
+    WAITS: ClassVar[bool] = False
 
     memory_id: MemoryId
 

@@ -51,7 +51,7 @@ class ErasureDesk:
         live = LiveState(runtime.reader, runtime.control_doorbell, TYPES, [])
         world = OutsideWorld(runtime.reader, self._waiter, live.everywhere, self.ledger, signer(runtime))
         self.keys = PersonKeys(runtime.keyring, runtime.shredder)
-        self.stores = all_stores(runtime, self.keys, self._redis)
+        self.stores = all_stores(settings, runtime, self.keys, self._redis)
         self._ports = ErasurePorts(
             log=runtime.log,
             keys=self.keys,

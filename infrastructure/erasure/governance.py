@@ -42,7 +42,9 @@ class Governance:
         self._runtime = runtime
         self._clock = clock
         self._redis: Redis = Redis.from_url(runtime.where.redis_url)
-        self._stores = all_stores(runtime, PersonKeys(runtime.keyring, runtime.shredder), self._redis)
+        self._stores = all_stores(
+            settings, runtime, PersonKeys(runtime.keyring, runtime.shredder), self._redis
+        )
         self._export = SubjectExport(reading, runtime.app_pool, runtime.reader)
         self._scrubbing = PiiScrubbing(LibraryPhonePlans())
         self._approval = settings.purge_approval == "required"

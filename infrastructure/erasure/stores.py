@@ -11,6 +11,7 @@ from application.processes.erasure.ports import ErasableStore, Reach
 from domain.memory.erasure_events import MemoriesErased
 from infrastructure.erasure.answers import AnswerStore
 from infrastructure.erasure.files import TableFiles
+from infrastructure.erasure.hosted import HostedStore
 from infrastructure.erasure.keys import PersonKeys
 from infrastructure.erasure.memories import MemoryStore, VectorStore
 from infrastructure.erasure.queue import QueueStore
@@ -18,10 +19,14 @@ from infrastructure.erasure.requests import RequestStore
 from infrastructure.erasure.rows import Rows
 from infrastructure.erasure.write_ahead_log import WriteAheadLog
 from infrastructure.idempotency import AnswerSeal
+from infrastructure.memory.mirroring import hosted_memory
 from infrastructure.runtime import Runtime
+from infrastructure.settings import Settings
 
 
-def all_stores(runtime: Runtime, keys: PersonKeys, redis: Redis) -> Sequence[ErasableStore]:
+def all_stores(
+    settings: Settings, runtime: Runtime, keys: PersonKeys, redis: Redis
+) -> Sequence[ErasableStore]:
     """Return every store, in the order of their steps; a new pillar adds its own before the last two."""
     where = runtime.where
     rows = Rows(runtime.system_pool)
@@ -33,7 +38,9 @@ def all_stores(runtime: Runtime, keys: PersonKeys, redis: Redis) -> Sequence[Era
     async def erased(reach: Reach) -> set[str]:
         return await memories.ids(reach) | await erased_ids(runtime.log, reach)
 
+    hosted = hosted_memory(settings)
     return (
+        *([HostedStore(rows, hosted, erased)] if hosted else ()),
         AnswerStore(rows, seal, files, [erased, requests.ids]),
         memories,
         VectorStore(rows, files),

@@ -23,8 +23,9 @@ from infrastructure.jobs.credentials import credentials_job
 from infrastructure.jobs.health import SdkProber, model_health_check
 from infrastructure.jobs.locks import AdvisoryLocks
 from infrastructure.jobs.processes import THREADS, run_outbox, run_scheduler, run_worker, stop_on_signals
-from infrastructure.jobs.product import workflow_jobs
+from infrastructure.jobs.product import ROUTES, workflow_jobs
 from infrastructure.jobs.purges import purge_job
+from infrastructure.memory.mirroring import mirror_jobs, mirror_routes
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
 from infrastructure.telemetry.metrics import Metrics
@@ -49,6 +50,7 @@ async def worker(settings: Settings, where: Endpoints) -> None:
                 *workflow_jobs(_workflow_handlers(settings, runtime, desk), ports),
                 credentials_job(runtime.shredder),
                 purge_job(desk),
+                *mirror_jobs(settings, runtime.log),
             ],
             tail=runtime.tail,
             pool=pool,
@@ -60,7 +62,12 @@ async def worker(settings: Settings, where: Endpoints) -> None:
 async def outbox(settings: Settings, where: Endpoints) -> None:
     """Enqueue what the log asks for, until cancelled."""
     async with _runtime(settings, where, "outbox", doorbell=True) as runtime:
-        await run_outbox(redis_url=where.redis_url, dsn=where.system_dsn, tail=runtime.tail)
+        await run_outbox(
+            redis_url=where.redis_url,
+            dsn=where.system_dsn,
+            tail=runtime.tail,
+            routes={**ROUTES, **mirror_routes(settings)},
+        )
 
 
 async def scheduler(settings: Settings, where: Endpoints) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
@@ -26,15 +27,21 @@ class Freshness:
         self._caught_up = caught_up
         self._patience = FIRST_VECTORS_S
 
-    async def of_texts(self) -> bool:
-        """Return whether every memory that was stored before can be read."""
-        return await self._caught_up(await self._head(), ("memories",), TEXTS_S)
+    async def of_texts(self, position: int | None = None) -> bool:
+        """Return whether every memory that was stored before (up to `position`, if given) can be read."""
+        upto = await self._head() if position is None else position
+        return await self._caught_up(upto, ("memories",), TEXTS_S)
 
-    async def of_vectors(self) -> bool:
-        """Return whether every memory that was stored before has its vector.
+    async def of_both(self, *, vectors: bool) -> tuple[bool, bool]:
+        """Return whether every memory that was stored before can be read, and whether it has its vector.
 
-        Once they fell behind, nobody waits for them until they have caught up.
+        Once vectors fell behind, nobody waits for them until they have caught up.
         """
-        fresh = await self._caught_up(await self._head(), ("memory_vectors",), self._patience)
-        self._patience = VECTORS_S if fresh else NO_PATIENCE_S
-        return fresh
+        position = await self._head()
+        if not vectors:
+            return await self.of_texts(position), True
+        texts, embedded = await asyncio.gather(
+            self.of_texts(position), self._caught_up(position, ("memory_vectors",), self._patience)
+        )
+        self._patience = VECTORS_S if embedded else NO_PATIENCE_S
+        return texts, embedded

@@ -8,10 +8,12 @@ from typing import Any, ClassVar
 
 import msgspec
 
+from application.bus import Bus, Caller, Outcome
 from application.memory.pii import PiiScrubbing
 from application.memory.pii_phone_plans import LibraryPhonePlans
 from application.memory.ports import MemoryPorts
 from application.memory.searching import MemorySearch, SearchFilters
+from application.processes.memory_extraction import Asks, Conversation, MemoryExtraction
 from domain.kernel.errors import Unavailable
 from domain.kernel.events import Envelope
 from domain.memory.memory_check import moment_of
@@ -28,7 +30,7 @@ from projections.memory import live
 from projections.memory.answers import SearchResult
 from projections.memory.live import MemoryPolicies
 from projections.memory.queries import same_words
-from projections.memory.search import by_meaning
+from projections.memory.search import Vector, by_meaning
 from projections.memory.tables import memories
 from projections.memory.visible import MemoryFilters, visible
 from projections.wait import ProjectionWaiter
@@ -58,9 +60,11 @@ class LiveMemory:
         self._reading = reading
         self._clock = clock
         self._waiter: ProjectionWaiter | None = None
+        self._extraction: MemoryExtraction | None = None
         self._freshness = Freshness(runtime.log.head, self._caught_up)
         self._recall = RecallWatch(reading, runtime.committer.append, clock, metrics.observe_recall)
-        self._engine = SearchEngine(self.embedder, reading, self._freshness, clock, self._recall)
+        system = runtime.engine(runtime.where.system_dsn, size=2)
+        self._engine = SearchEngine(self.embedder, reading, system, self._freshness, clock, self._recall)
 
     def apply(self, envelope: Envelope[Any]) -> None:
         """Fold one control event."""
@@ -91,6 +95,16 @@ class LiveMemory:
     async def search(self, tenant: str, search: MemorySearch) -> SearchResult:
         """Return the best memories. Raises InvalidInput."""
         return await self._engine.search(tenant, search, self._filters(search), self.book(tenant))
+
+    async def remember(self, conversation: Conversation, caller: Caller) -> Outcome:
+        """Store what is worth it of a conversation; see `MemoryExtraction.remember`."""
+        if self._extraction is None:
+            raise Unavailable("gateway", "this process has no gateway to extract facts with", 1.0)
+        return await self._extraction.remember(conversation, caller)
+
+    def extract_with(self, gateway: Asks, bus: Bus, local_model: str) -> None:
+        """Let conversations be read by models behind the gateway; `local_model` where texts must stay."""
+        self._extraction = MemoryExtraction(gateway, bus.dispatch, self.ports, self._clock, local_model)
 
     def start(self, waiter: ProjectionWaiter) -> None:
         """Begin to wait for read models by `waiter`."""
@@ -138,9 +152,9 @@ class LiveMemory:
                 *visible(MemoryFilters(categories=(category,)), self.book(tenant), self._clock()),
                 memories.c.subject == subject,
             ]
-            model = (self.embedder.model, self.embedder.dimension)
-            for number, vector in zip(rest, vectors, strict=True):
-                nearest = await by_meaning(conn, tenant, vector, model, conditions, 1, exact=True)
+            for number, written in zip(rest, vectors, strict=True):
+                vector = Vector(written, self.embedder.model, self.embedder.dimension)
+                nearest = await by_meaning(conn, tenant, vector, conditions, 1, exact=True)
                 if nearest and nearest[0][1] >= ALIKE:
                     found[number] = nearest[0][0]
         return found

@@ -22,7 +22,7 @@ from domain.kernel.aggregate import stream_id
 from domain.kernel.errors import AiosError
 from domain.memory.events import RecallMeasured
 from domain.memory.fusion import Ranking
-from projections.memory.search import by_meaning
+from projections.memory.search import Vector, by_meaning
 from projections.memory.tables import memory_vectors
 
 BEST = 10
@@ -33,12 +33,12 @@ log = structlog.get_logger("memory.recall")
 
 
 class Asked(msgspec.Struct, frozen=True):
-    """A search by meaning, to be repeated."""
+    """A search: its vector, if one was made, and what a memory must meet; `filtered` when that is much."""
 
     tenant: str
-    vector: str
-    model: tuple[str, int]
+    vector: Vector | None
     conditions: Sequence[ColumnElement[bool]]
+    filtered: bool
 
 
 class RecallWatch:
@@ -80,20 +80,21 @@ class RecallWatch:
 
     async def _quietly(self, asked: Asked) -> None:
         try:
-            await self.measure(asked)
+            if asked.vector is not None:
+                await self.measure(asked, asked.vector)
         except (AiosError, SQLAlchemyError) as error:
             log.warning("recall not measured", reason=type(error).__name__)
 
-    async def measure(self, asked: Asked) -> RecallMeasured:
+    async def measure(self, asked: Asked, vector: Vector) -> RecallMeasured:
         """Compare the best ten of the index with the best ten there are, and store the result."""
         async with self._reading(asked.tenant) as conn:
             total = await conn.execute(select(func.count()).where(memory_vectors.c.tenant == asked.tenant))
-            through, index_ms = await _timed(conn, asked, exact=False)
+            through, index_ms = await _timed(conn, asked, vector, exact=False)
         async with self._reading(asked.tenant) as conn:
-            exactly, exact_ms = await _timed(conn, asked, exact=True)
+            exactly, exact_ms = await _timed(conn, asked, vector, exact=True)
         event = RecallMeasured(
             measured_at=self._clock(),
-            model=asked.model[0],
+            model=vector.model,
             memories=total.scalar_one(),
             expected=len(exactly),
             found=_overlap(through, exactly),
@@ -105,10 +106,12 @@ class RecallWatch:
         return event
 
 
-async def _timed(conn: AsyncConnection, asked: Asked, *, exact: bool) -> tuple[Ranking, float]:
+async def _timed(
+    conn: AsyncConnection, asked: Asked, vector: Vector, *, exact: bool
+) -> tuple[Ranking, float]:
     started = time.perf_counter()
     found = await by_meaning(
-        conn, asked.tenant, asked.vector, asked.model, asked.conditions, BEST, exact=exact
+        conn, asked.tenant, vector, asked.conditions, BEST, exact=exact, filtered=asked.filtered
     )
     return found, round((time.perf_counter() - started) * 1000, 3)
 

@@ -11,9 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.kernel.errors import AiosError, Conflict
-from infrastructure.embeddings.configured import Embedder
 from projections.leases import LostLease
-from projections.memory.vectors import MEMORY_VECTORS
+from projections.memory.vectors import MEMORY_VECTORS, Embeddings
 from projections.projection import Projection
 from projections.rebuild import rebuild
 from projections.runner import worker_name
@@ -27,7 +26,7 @@ log = structlog.get_logger("memory.reembedding")
 
 async def follow_model(
     projections: Sequence[Projection],
-    embedder: Embedder,
+    embedder: Embeddings,
     tail: Tail,
     *,
     system: AsyncEngine,

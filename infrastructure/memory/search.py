@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from application.memory.searching import MemorySearch
 from domain.kernel.errors import InvalidInput, Unavailable
@@ -21,8 +21,8 @@ from infrastructure.memory.freshness import Freshness
 from infrastructure.memory.recall import Asked, RecallWatch
 from projections.memory.answers import ChannelState, Found, MemoryView, SearchResult
 from projections.memory.queries import memories_by_id
-from projections.memory.search import by_meaning, by_words
-from projections.memory.statistics import Statistics
+from projections.memory.search import Vector, by_meaning, by_words, words_of
+from projections.memory.statistics import Statistics, TenantStatistics
 from projections.memory.visible import MemoryFilters, visible
 
 CANDIDATES = 50
@@ -39,12 +39,14 @@ class SearchEngine:
         self,
         embedder: Embedder,
         reading: Reading,
+        system: AsyncEngine,
         freshness: Freshness,
         clock: Callable[[], datetime],
         recall: RecallWatch,
     ) -> None:
         self._embedder = embedder
         self._reading = reading
+        self._system = system
         self._freshness = freshness
         self._clock = clock
         self._recall = recall
@@ -60,54 +62,71 @@ class SearchEngine:
             raise InvalidInput.at("/query", "there is nothing to search for; give a text")
         vector, states = await self._prepared(search)
         now = self._clock()
-        rankings: dict[str, Ranking] = {}
-        conditions = visible(filters, book, now)
-        limit = max(CANDIDATES, 3 * search.limit)
+        asked = Asked(tenant, vector, visible(filters, book, now), filters != MemoryFilters())
         async with self._reading(tenant) as conn:
+            words = await words_of(conn, search.query)
             statistics = await self._statistics.of(conn, tenant)
-            if "text" in search.channels:
-                rankings["text"] = await by_words(conn, tenant, search.query, statistics, conditions, limit)
-            if vector is not None:
-                asked = Asked(tenant, vector, (self._embedder.model, self._embedder.dimension), conditions)
-                rankings["vector"] = await by_meaning(
-                    conn, tenant, vector, asked.model, conditions, limit, exact=not statistics.large
-                )
-            fused = fuse(rankings) if rankings else []
-            items = await _items(conn, fused, search, book, now)
-        if vector is not None and statistics.large:
+            by_text, near = await asyncio.gather(
+                self._by_words(asked, words, statistics, search),
+                self._by_meaning(conn, asked, statistics, search),
+            )
+            rankings = {"text": by_text, "vector": near}
+            items = await _items(
+                conn, fuse({k: v for k, v in rankings.items() if v is not None}), search, book, now
+            )
+        if vector is not None and statistics.indexed:
             self._recall.notice(asked)
         took_ms = round((time.perf_counter() - started) * 1000, 2)
         return SearchResult(items=items, channels=states, model=self._embedder.model, took_ms=took_ms)
 
-    async def _prepared(self, search: MemorySearch) -> tuple[str | None, dict[str, ChannelState]]:
+    async def _by_words(
+        self, asked: Asked, words: Sequence[str], statistics: TenantStatistics, search: MemorySearch
+    ) -> Ranking | None:
+        if "text" not in search.channels:
+            return None
+        async with self._system.connect() as conn:
+            limit = max(CANDIDATES, 3 * search.limit)
+            return await by_words(conn, asked.tenant, words, statistics, asked.conditions, limit)
+
+    async def _by_meaning(
+        self, conn: AsyncConnection, asked: Asked, statistics: TenantStatistics, search: MemorySearch
+    ) -> Ranking | None:
+        if asked.vector is None:
+            return None
+        limit = max(CANDIDATES, 3 * search.limit)
+        exact = not statistics.indexed
+        return await by_meaning(
+            conn, asked.tenant, asked.vector, asked.conditions, limit, exact=exact, filtered=asked.filtered
+        )
+
+    async def _prepared(self, search: MemorySearch) -> tuple[Vector | None, dict[str, ChannelState]]:
         """Embed the query while the read models catch up."""
-        states: dict[str, ChannelState] = {"text": "complete", "vector": "complete"}
         wanted = "vector" in search.channels
-        vector: str | None = None
-        async with asyncio.TaskGroup() as group:
-            fresh = group.create_task(self._freshness.of_texts())
-            if wanted:
-                embedding = group.create_task(self._embedded(search.query))
-                vectors = group.create_task(self._freshness.of_vectors())
+        (texts, vectors), vector = await asyncio.gather(
+            self._freshness.of_both(vectors=wanted), self._embedded(search.query) if wanted else _none()
+        )
+        states: dict[str, ChannelState] = {
+            "text": "complete" if texts else "catching_up",
+            "vector": "complete" if vectors else "catching_up",
+        }
         if "text" not in search.channels:
             states["text"] = "off"
-        elif not fresh.result():
-            states["text"] = "catching_up"
-        if not wanted:
-            states["vector"] = "off"
-        elif (vector := embedding.result()) is None:
-            states["vector"] = "unavailable"
-        elif not vectors.result():
-            states["vector"] = "catching_up"
+        if vector is None:
+            states["vector"] = "unavailable" if wanted else "off"
         return vector, states
 
-    async def _embedded(self, query: str) -> str | None:
+    async def _embedded(self, query: str) -> Vector | None:
         try:
-            return await asyncio.wait_for(self._embedder.embed_query(query), self._patience_s)
+            written = await asyncio.wait_for(self._embedder.embed_query(query), self._patience_s)
+            return Vector(written, self._embedder.model, self._embedder.dimension)
         except (Unavailable, TimeoutError):
             return None
         finally:
             self._patience_s = QUERY_PATIENCE_S
+
+
+async def _none() -> None:
+    return None
 
 
 async def _items(

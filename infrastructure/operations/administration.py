@@ -19,11 +19,11 @@ from domain.registry import event_registry
 from infrastructure.event_store.live import LiveState
 from infrastructure.providers.configured import configured_providers
 from infrastructure.providers.egress import normalise_base_url
+from infrastructure.reading import ADMINISTRATION
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.secret_files import DerivedSecrets
 from infrastructure.settings import Settings
 from projections.orchestration.live import ProviderDirectory
-from projections.registry import PROJECTIONS
 from projections.scope import tenant_connection
 from projections.wait import ProjectionWaiter
 
@@ -37,7 +37,7 @@ class Administration:
         builtins = configured_providers(settings)
         providers = ProviderDirectory(builtins.connections, builtins.missing)
         self._live = LiveState(runtime.reader, runtime.control_doorbell, control_types, [providers.apply])
-        self._waiter = ProjectionWaiter(self._engine, [p.name for p in PROJECTIONS if p.name != "usage"])
+        self._waiter = ProjectionWaiter(self._engine, ADMINISTRATION)
         tenancy = TenancyPorts(DerivedSecrets(runtime.kms.derive("api-keys")))
         private = settings.egress == "private"
         orchestration = OrchestrationPorts(providers, partial(normalise_base_url, allow_private=private))

@@ -14,6 +14,7 @@ from domain.registry import event_registry
 from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.erasure.ledger import require_redone
 from infrastructure.event_store import anchors
+from infrastructure.memory.indexing import keep_indexed
 from infrastructure.memory.reembedding import follow_model
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
@@ -63,6 +64,7 @@ async def project(settings: Settings, where: Endpoints) -> None:
             group.create_task(runner.run())
             group.create_task(_anchor(runtime, anchor_path(settings)))
             group.create_task(measure())
+            group.create_task(keep_indexed(system))
             group.create_task(follow_model(projections, embedder, runtime.tail, system=system, owner=owner))
     finally:
         await embedder.aclose()

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any, cast
 
 import msgspec
 from litestar import Response, Router
 from litestar.params import JSONBody, PathParameter, QueryParameter
 
 from application.bus import Outcome
+from application.memory import commands
 from application.memory.answers import MemoryAnswer, MemoryGone
 from application.memory.commands import (
     MOST_ITEMS,
@@ -24,6 +24,7 @@ from application.memory.commands import (
 )
 from application.memory.handlers import WRITERS
 from application.memory.searching import MemorySearch
+from application.processes.memory_extraction import MOST_MESSAGES, Conversation, Message
 from domain.kernel.errors import Gone, InvalidInput, NotFound
 from domain.memory.memory_check import LONGEST_ID
 from interfaces.http.memory_access import noted
@@ -31,12 +32,13 @@ from interfaces.http.pages import Page, cursor_of, place_of
 from interfaces.http.parameters import Cursor, From, Limit, To, period
 from interfaces.http.request import ApiRequest
 from interfaces.http.routing import AUDITOR, USERS, change, create, read, remove
-from interfaces.http.writes import written
+from interfaces.http.writes import HEADER, written
 from projections.memory.answers import MemoryView, SearchResult
 from projections.memory.erasure_queries import erased_by
 from projections.memory.queries import get_memory, list_memories
 from projections.memory.visible import MemoryFilters
 
+Messages = Annotated[tuple[Message, ...], msgspec.Meta(min_length=1, max_length=MOST_MESSAGES)]
 Id = Annotated[str, PathParameter(name="memory_id", max_length=64, description="The memory's id.")]
 
 
@@ -54,6 +56,35 @@ SessionId = Annotated[str | None, _filter("session_id", "Only memories of this s
 class MemoryWritten(MemoryAnswer, frozen=True, kw_only=True):
     """The memory as it is now, and the position of its event."""
 
+    position: int
+
+
+class NewMemory(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Something to remember: `content` as it is, or `messages` of which a model extracts the facts.
+
+    `subject_id`, else `user_id`, is the person whose data it is. `occurred_at` (ISO 8601; now when left off)
+    is when it happened and starts the time to live; the shorter of `ttl_days` and the policy's counts.
+    """
+
+    content: Content | None = None
+    messages: Annotated[tuple[Message, ...], msgspec.Meta(min_length=1, max_length=MOST_MESSAGES)] | None = (
+        None
+    )
+    category: commands.Category = commands.DEFAULT_CATEGORY
+    subject_id: commands.ExternalId | None = None
+    user_id: commands.ExternalId | None = None
+    agent_id: commands.ExternalId | None = None
+    session_id: commands.ExternalId | None = None
+    metadata: dict[str, Any] = {}
+    occurred_at: commands.Time | None = None
+    ttl_days: Days | None = None
+
+
+class MemoriesExtracted(msgspec.Struct, frozen=True, kw_only=True):
+    """What was remembered of a conversation, which may be nothing; `request_id` is the model's request."""
+
+    items: tuple[MemoryAnswer, ...]
+    request_id: str
     position: int
 
 
@@ -85,15 +116,33 @@ class MemoryBatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     merge_duplicates: bool = False
 
 
-@create("/memory", roles=WRITERS, summary="Remember something", operation_id="addMemory")
-async def add_memory(request: ApiRequest, data: JSONBody[MemoryInput]) -> Response[MemoryWritten]:
-    """Store a text, scrubbed by the category's policy before anything else sees it.
+@create("/memory", roles=WRITERS, fails=(429,), summary="Remember something", operation_id="addMemory")
+async def add_memory(
+    request: ApiRequest, data: JSONBody[NewMemory]
+) -> Response[MemoryWritten | MemoriesExtracted]:
+    """Store a text, or the facts of a conversation, scrubbed by the category's policy before anything else.
 
-    Searches find it at once by its words and, as soon as it has its vector, by its meaning.
+    Searches find it at once by its words and, as soon as it has its vector, by its meaning. Facts that are
+    known already are merged; the model's request is metered like any other.
     """
-    outcome = await request.dispatch(AddMemories(items=(data,), at=""))
-    await _added(request, (data,))
-    return written(MemoryWritten, Outcome(outcome.result.items[0], outcome.position))
+    if (data.content is None) == (data.messages is None):
+        raise InvalidInput.at("/content", "give either `content` or `messages`")
+    shared = {name: getattr(data, name) for name in _SHARED}
+    if data.messages is not None:
+        outcome = await request.services.memory.remember(
+            Conversation(messages=data.messages, **shared), request.caller
+        )
+        items = outcome.result.items if outcome.result else ()
+        await _added(request, data.subject_id or data.user_id, data.category, len(items))
+        extracted = MemoriesExtracted(
+            items=items, request_id=request.caller.correlation, position=outcome.position
+        )
+        return Response(extracted, headers={HEADER: str(outcome.position)})
+    added = MemoryInput(content=data.content or "", **shared)
+    outcome = await request.dispatch(AddMemories(items=(added,), at=""))
+    await _added(request, added.subject_id or added.user_id, added.category)
+    made = written(MemoryWritten, Outcome(outcome.result.items[0], outcome.position))
+    return cast("Response[MemoryWritten | MemoriesExtracted]", made)
 
 
 @create("/memory/batch", roles=WRITERS, summary="Remember several things", operation_id="addMemories")
@@ -101,7 +150,9 @@ async def add_memories(request: ApiRequest, data: JSONBody[MemoryBatch]) -> Resp
     """Store up to 100 texts, all or none."""
     command = AddMemories(items=data.items, merge_duplicates=data.merge_duplicates)
     outcome = await request.dispatch(command)
-    await _added(request, data.items)
+    about = Counter((item.subject_id or item.user_id, item.category) for item in data.items)
+    for (person, category), count in about.items():
+        await _added(request, person, category, count)
     return written(MemoriesWritten, outcome)
 
 
@@ -218,11 +269,12 @@ async def delete_memory(request: ApiRequest, memory_id: Id) -> Response[MemoryRe
     return written(MemoryRemoved, outcome)
 
 
-async def _added(request: ApiRequest, items: Sequence[MemoryInput]) -> None:
-    """Leave a line in the audit log for each person that something was remembered about."""
-    about = Counter((item.subject_id or item.user_id, item.category) for item in items)
-    for (person, category), count in about.items():
-        await noted(request, "add", subject_id=person, category=category, counts={"added": count})
+async def _added(request: ApiRequest, person: str | None, category: str, count: int = 1) -> None:
+    """Leave a line in the audit log for what was remembered about somebody."""
+    await noted(request, "add", subject_id=person, category=category, counts={"added": count})
+
+
+_SHARED = tuple(name for name in MemoryInput.__struct_fields__ if name != "content")
 
 
 def _cursor(view: MemoryView) -> str:

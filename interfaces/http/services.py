@@ -22,6 +22,7 @@ from application.orchestration.health import LiveStatus
 from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
+from application.processes.memory_extraction import Conversation
 from application.processes.simulation import Simulator
 from domain.memory.policy import PolicyBook
 from domain.memory.purge import Purge
@@ -77,6 +78,8 @@ class Memory(Protocol):
     async def fresh(self) -> None: ...
 
     async def search(self, tenant: str, search: MemorySearch, /) -> SearchResult: ...
+
+    async def remember(self, conversation: Conversation, caller: Caller, /) -> Outcome: ...
 
 
 class Governance(Protocol):

@@ -1,16 +1,19 @@
 """Finds memories by meaning and by words: two rankings, to be fused.
 
 By meaning: exactly among a small tenant's vectors, through the HNSW index of a large one's, whose scan goes
-on until enough rows pass the filters. By words: weights of BM25 (inverse document frequency, saturating term
-frequency, length) over PostgreSQL's full text; in large tenants only words that are rare enough are followed.
+on until enough rows pass the filters, and exactly among those it does not hold yet. By words: weights of BM25
+(inverse document frequency, saturating term frequency, length) over PostgreSQL's full text; in large tenants
+only words that are rare enough are followed.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+import msgspec
 from pgvector.sqlalchemy import HALFVEC
-from sqlalchemy import ColumnElement, Double, cast, func, literal, select, text
+from sqlalchemy import ColumnElement, Double, cast, func, literal, not_, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -21,61 +24,135 @@ from projections.memory.tables import DIMENSIONS, memories, memory_vectors
 MOST_WORDS = 24
 MOST_ROWS = 5000
 """So many rows are ranked by words at most."""
-LARGEST_SHARE = 0.04
-"""Of a large tenant's memories, so many may hold a word that is followed."""
+MOST_FOLLOWED = 4000
+"""Words are followed, rarest first, as long as no more rows than these are to be expected of them."""
 EF_SEARCH = 120
+
+
+class Vector(msgspec.Struct, frozen=True):
+    """A query's vector as PostgreSQL reads it, with its model and dimension."""
+
+    written: str
+    model: str
+    dimension: int
+
+
 _m, _v = memories.c, memory_vectors.c
-_LEXEMES = text("SELECT lexeme FROM unnest(to_tsvector('english', :query)) ORDER BY lexeme")
+_PLANNING = text(
+    "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true), "
+    "(SELECT array_agg(lexeme ORDER BY lexeme) FROM unnest(to_tsvector('english', :query)))"
+)
+_QUICKLY = text(
+    "SELECT set_config('jit', 'off', true), set_config('max_parallel_workers_per_gather', '0', true)"
+)
 _SETTINGS = text(
     "SELECT set_config('hnsw.ef_search', :ef, true), set_config('hnsw.max_scan_tuples', '60000', true), "
     "set_config('hnsw.iterative_scan', 'strict_order', true), "
-    "set_config('enable_seqscan', 'off', true), set_config('jit', 'off', true)"
+    "set_config('enable_seqscan', 'off', true)"
 )
+
+
+async def words_of(conn: AsyncConnection, query: str) -> list[str]:
+    """Return the lexemes of a query, and settle for this transaction how searches are planned.
+
+    Workers and compilation take longer to start than a search takes.
+    """
+    row = (await conn.execute(_PLANNING, {"query": query})).one()
+    return list(row[2] or ())
 
 
 async def by_meaning(
     conn: AsyncConnection,
     tenant: str,
-    vector: str,
-    model: tuple[str, int],
+    query: Vector,
     conditions: Sequence[ColumnElement[bool]],
     limit: int,
     *,
     exact: bool,
+    filtered: bool = True,
 ) -> Ranking:
-    """Return the nearest memories by cosine similarity; `model` is a vector's model and dimension."""
-    name, dimension = model
-    if not exact and dimension in DIMENSIONS:
-        await conn.execute(_SETTINGS, {"ef": str(max(EF_SEARCH, 2 * limit))})
-        column: ColumnElement[object] = cast(_v.embedding, HALFVEC(dimension))
-    else:
-        column = _v.embedding
-    distance: ColumnElement[float] = column.op("<=>", return_type=Double())(
-        cast(literal(vector), HALFVEC(dimension))
-    )
-    query = (
+    """Return the nearest memories by cosine similarity.
+
+    Unless `exact`, vectors that are in the index are found through it, and compared one by one only those
+    that are not yet. Without `filtered` the conditions leave out few rows, and are looked at last.
+    """
+    if exact or query.dimension not in DIMENSIONS:
+        return await _compared(conn, tenant, query, conditions, limit, [], filtered=filtered)
+    pending = await _compared(conn, tenant, query, conditions, limit, [not_(_v.indexed)], filtered=filtered)
+    await conn.execute(_SETTINGS, {"ef": str(max(EF_SEARCH, 2 * limit))})
+    # The index is on the cast and on rows with these very literals; without them it cannot be chosen.
+    distance = _distance(cast(_v.embedding, HALFVEC(query.dimension)), query)
+    meant = [_v.tenant == tenant, _v.model == query.model, text(f"dimension = {query.dimension} AND indexed")]
+    through = await _joined(conn, distance, meant, conditions, limit)
+    return sorted([*through, *pending], key=lambda found: -found[1])[:limit]
+
+
+async def _compared(
+    conn: AsyncConnection,
+    tenant: str,
+    query: Vector,
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+    which: list[ColumnElement[bool]],
+    *,
+    filtered: bool,
+) -> Ranking:
+    """Compare vectors one by one: all those that pass, or first the nearest ones of all."""
+    distance = _distance(_v.embedding, query)
+    meant = [_v.tenant == tenant, _v.model == query.model, _v.dimension == query.dimension, *which]
+    if not filtered:
+        most = 2 * limit
+        nearest = (
+            select(_v.memory_id, distance.label("distance")).where(*meant).order_by(distance).limit(most)
+        )
+        rows = (await conn.execute(nearest)).all()
+        alive = select(_m.memory_id).where(
+            _m.tenant == tenant, _m.memory_id.in_([row.memory_id for row in rows]), *conditions
+        )
+        kept = {row.memory_id for row in await conn.execute(alive)} if rows else set()
+        if len(kept) >= limit or len(rows) < most:
+            return [(row.memory_id, 1 - row.distance) for row in rows if row.memory_id in kept][:limit]
+    return await _joined(conn, distance, meant, conditions, limit)
+
+
+async def _joined(
+    conn: AsyncConnection,
+    distance: ColumnElement[float],
+    meant: Sequence[Any],
+    conditions: Sequence[ColumnElement[bool]],
+    limit: int,
+) -> Ranking:
+    found = (
         select(_v.memory_id, (1 - distance).label("similarity"))
         .join(memories, (_m.tenant == _v.tenant) & (_m.memory_id == _v.memory_id))
-        .where(_v.tenant == tenant, _v.model == name, text(f"dimension = {int(dimension)}"), *conditions)
+        .where(*meant, *conditions)
         .order_by(distance)
         .limit(limit)
     )
-    return [(row.memory_id, row.similarity) for row in await conn.execute(query)]
+    return [(row.memory_id, row.similarity) for row in await conn.execute(found)]
+
+
+def _distance(column: ColumnElement[Any], query: Vector) -> ColumnElement[float]:
+    return column.op("<=>", return_type=Double())(cast(literal(query.written), HALFVEC(query.dimension)))
 
 
 async def by_words(
     conn: AsyncConnection,
     tenant: str,
-    query: str,
+    lexemes: Sequence[str],
     statistics: TenantStatistics,
     conditions: Sequence[ColumnElement[bool]],
     limit: int,
 ) -> Ranking:
-    """Return the memories that hold words of the query, those with more and rarer ones first."""
-    words = [row.lexeme for row in await conn.execute(_LEXEMES, {"query": query})]
-    words = sorted(words, key=statistics.share)[:MOST_WORDS]
+    """Return the memories that hold words of a query, those with more and rarer ones first.
+
+    `conn` must be one of a role that sees every tenant: under row-level security PostgreSQL uses no index for
+    `@@`, since that operator may leak. Ids are all that comes back; texts are read under row-level security.
+    """
+    words = sorted(lexemes, key=statistics.share)[:MOST_WORDS]
     if not words:
         return []
+    await conn.execute(_QUICKLY)
     terms = [(cast(literal(quoted(word)), TSQUERY), statistics.weight(word)) for word in words]
     followed = literal(tsquery(words, statistics))
     rows = (
@@ -101,13 +178,11 @@ def tsquery(words: Sequence[str], statistics: TenantStatistics) -> str:
 
     `words` are rarest first. The conjunction of all of them is followed in any case.
     """
-    if not statistics.large:
-        return " | ".join(quoted(word) for word in words)
     followed: list[str] = []
-    share = 0.0
+    expected = 0.0
     for word in words:
-        share += statistics.share(word)
-        if followed and share > LARGEST_SHARE:
+        expected += statistics.share(word) * statistics.memories
+        if followed and expected > MOST_FOLLOWED:
             break
         followed.append(quoted(word))
     if len(followed) == len(words):

@@ -1,4 +1,4 @@
-"""What a search must know of a tenant beforehand: how many memories there are, and which words are common.
+"""What a search must know of a tenant beforehand: whether it is large, and which words are common.
 
 Kept in memory for a minute. Words that nearly every memory holds tell nothing and would be costly to follow.
 """
@@ -14,30 +14,33 @@ import msgspec
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-EXACT_UP_TO = 10_000
-"""Tenants with up to so many vectors are searched exactly."""
 FRESH_S = 60.0
 MOST_TENANTS = 500
 SAMPLE = 2000
 MOST_WORDS = 100
+COUNT_UP_TO = 20_000
+PERHAPS = 100_000
+"""How many memories a tenant is taken to have whose memories were not counted to the end."""
 _SIZE = text(
-    "SELECT count(*) FROM (SELECT FROM memory_vectors WHERE tenant = :tenant LIMIT :most) AS counted"
+    "SELECT EXISTS (SELECT FROM memory_vectors WHERE tenant = :tenant AND indexed), "
+    f"(SELECT count(*) FROM (SELECT FROM memories WHERE tenant = :tenant LIMIT {COUNT_UP_TO}) AS counted)"
 )
-_SAMPLED = (
-    "SELECT words FROM memories WHERE tenant = current_setting('aios.tenant') ORDER BY occurred_at DESC"
-)
+_MINE = "FROM memories WHERE tenant = current_setting('aios.tenant')"
+_SAMPLED = f"SELECT words {_MINE} ORDER BY occurred_at DESC LIMIT {SAMPLE}".replace("'", "''")
 _WORDS = text(
-    "SELECT word, ndoc,"
-    " (SELECT count(*) FROM (SELECT FROM memories WHERE tenant = :tenant LIMIT :sample) AS sampled)"
-    f" FROM ts_stat('{_SAMPLED.replace(chr(39), chr(39) * 2)} LIMIT {SAMPLE}')"
-    " ORDER BY ndoc DESC, word LIMIT :most"
+    f"SELECT word, ndoc, (SELECT count(*) FROM (SELECT {_MINE} LIMIT {SAMPLE}) AS sampled) "
+    f"FROM ts_stat('{_SAMPLED}') ORDER BY ndoc DESC, word LIMIT {MOST_WORDS}"
 )
 
 
 class TenantStatistics(msgspec.Struct, frozen=True):
-    """`large` tenants have more vectors than are compared one by one; `common` words by their share."""
+    """`indexed` tenants have vectors in the index, most of them; `memories` is how many there are, roughly.
 
-    large: bool
+    `common` are words by the share of the `sampled` memories that hold them.
+    """
+
+    indexed: bool
+    memories: int
     sampled: int
     common: dict[str, float]
 
@@ -78,14 +81,12 @@ class Statistics:
 
 
 async def _look_up(conn: AsyncConnection, tenant: str) -> TenantStatistics:
-    size = (await conn.execute(_SIZE, {"tenant": tenant, "most": EXACT_UP_TO + 1})).scalar_one()
-    rows: Sequence[tuple[str, int, int]] = [
-        tuple(row)
-        for row in await conn.execute(_WORDS, {"tenant": tenant, "most": MOST_WORDS, "sample": SAMPLE})
-    ]
+    indexed, counted = (await conn.execute(_SIZE, {"tenant": tenant})).one()
+    rows: Sequence[tuple[str, int, int]] = [tuple(row) for row in await conn.execute(_WORDS)]
     sampled = rows[0][2] if rows else 0
     return TenantStatistics(
-        large=size > EXACT_UP_TO,
+        indexed=indexed,
+        memories=PERHAPS if counted == COUNT_UP_TO else counted,
         sampled=sampled,
         common={word: holding / sampled for word, holding, _ in rows},
     )

@@ -26,7 +26,11 @@ from projections.tables import METADATA, PERSONAL, tenant_key
 
 PARTITIONS = 16
 DIMENSIONS = (256, 384, 1536)
-"""Vectors of these lengths have an index; others are searched exactly."""
+"""Vectors of these lengths can be indexed; others are searched exactly.
+
+A row joins the index when `indexed` is set, which is done in the background and for large tenants alone: the
+graph costs more to keep than all the rest, and small tenants never use it.
+"""
 DEFAULT_CATEGORY = ""
 _BY_TENANT = "HASH (tenant)"
 
@@ -73,12 +77,14 @@ memory_vectors = Table(
     Column("model", Text, nullable=False),
     Column("dimension", Integer, nullable=False),
     Column("embedding", HALFVEC, nullable=False, info=PERSONAL),
+    Column("indexed", Boolean, nullable=False, server_default="false"),
+    Index("memory_vectors_pending", "tenant", postgresql_where=text("NOT indexed")),
     *(
         Index(
             f"memory_vectors_{dimension}",
             text(f"(embedding::halfvec({dimension})) halfvec_cosine_ops"),
             postgresql_using="hnsw",
-            postgresql_where=text(f"dimension = {dimension}"),
+            postgresql_where=text(f"dimension = {dimension} AND indexed"),
         )
         for dimension in DIMENSIONS
     ),

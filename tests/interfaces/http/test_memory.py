@@ -231,3 +231,27 @@ async def test_vector_search_is_told_in_numbers(product):
 
 def _position(answer: Any) -> dict[str, int]:
     return {"position": int(answer.headers["x-aios-position"])}
+
+
+async def test_a_conversation_is_remembered_through_the_metered_gateway(product):
+    tenant = await product.tenant()
+    messages = [{"role": "user", "content": "I moved to Lisbon. My mail is anna@example.com."}]
+    answer = await tenant.call("POST", "/memory", json={"messages": messages, "user_id": "anna"}, timeout=120)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()
+    assert made["items"]
+    assert all(item["origin"] == "extracted" for item in made["items"])
+    assert "anna@" not in answer.text
+    assert made["request_id"] == answer.headers["x-request-id"]
+    record = (await tenant.call("GET", f"/requests/{made['request_id']}")).json()
+    assert record["usage"]["total_tokens"] > 0
+    assert len((await tenant.call("GET", "/memory", params={"user_id": "anna"})).json()["items"]) == len(
+        made["items"]
+    )
+
+
+@pytest.mark.parametrize("body", [{}, {"content": "x", "messages": [{"role": "user", "content": "x"}]}])
+async def test_either_a_content_or_messages(product, body):
+    tenant = await product.tenant()
+    refused = await tenant.call("POST", "/memory", json=body)
+    assert (refused.status_code, refused.json()["errors"][0]["pointer"]) == (422, "/content")

@@ -1,0 +1,66 @@
+"""A hosted memory service that holds a copy of memories, and what keeps the copy like the log."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import msgspec
+
+from application.ports import EventLog
+from domain.memory.memory import memory_of, memory_stream
+
+
+class HostedCopy(msgspec.Struct, frozen=True, kw_only=True):
+    """A memory as the hosted service gets it: the person is a pseudonym, the content is scrubbed."""
+
+    tenant: str
+    memory_id: str
+    subject: str
+    content: str
+    category: str
+    occurred_at: int
+    agent_id: str | None = None
+    session_id: str | None = None
+    metadata: Mapping[str, Any] = {}
+
+
+class HostedMemory(Protocol):
+    """The hosted service; each call may be repeated. All raise Unavailable when it does not answer."""
+
+    async def put(self, copy: HostedCopy) -> None:
+        """Keep this copy, in place of an earlier one of the same memory."""
+        ...
+
+    async def remove(self, tenant: str, subject: str, memory_ids: Sequence[str]) -> int:
+        """Delete copies and return how many there were."""
+        ...
+
+    async def remains(self, tenant: str, subject: str, memory_ids: Sequence[str]) -> int:
+        """Return how many of these memories still have a copy there."""
+        ...
+
+
+async def mirror(log: EventLog, hosted: HostedMemory, tenant: str, memory_id: str, subject: str) -> None:
+    """Make the hosted copy of one memory like the log has it now; whatever the order, the last call is right.
+
+    A memory that is gone, or that its policy confines, has no copy.
+    """
+    envelopes = [envelope async for envelope in log.read_stream(memory_stream(tenant, memory_id))]
+    memory = memory_of(envelopes)
+    if memory is None or memory.state.confined:
+        await hosted.remove(tenant, subject, [memory_id])
+        return
+    await hosted.put(
+        HostedCopy(
+            tenant=tenant,
+            memory_id=memory_id,
+            subject=memory.state.subject,
+            content=memory.content,
+            category=memory.state.category,
+            occurred_at=int(memory.state.occurred_at.timestamp()),
+            agent_id=memory.details.agent_id,
+            session_id=memory.details.session_id,
+            metadata=memory.details.metadata,
+        )
+    )
