@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from domain.billing.events import EVENTS as BILLING
+from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded
 from domain.memory.access_events import EVENTS as MEMORY_ACCESS
@@ -35,6 +37,8 @@ def event_registry() -> EventRegistry:
         MEMORY_ERASURE,
         MEMORY_ACCESS,
         USAGE_ERASURE,
+        BILLING,
+        PAYMENTS,
     ):
         registry.register(classes)
     return registry

@@ -14,6 +14,7 @@ from litestar import Litestar
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
+from application.billing.handlers import HANDLERS as BILLING
 from application.binding import bind
 from application.bus import Bus
 from application.memory.erasure_handlers import HANDLERS as ERASURE
@@ -34,10 +35,9 @@ from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
+from infrastructure.billing.desk import BillingDesk
 from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
-from infrastructure.erasure.ledger import require_redone
-from infrastructure.erasure.signing import check as check_certificate
 from infrastructure.event_store.live import LiveState
 from infrastructure.idempotency import PostgresIdempotencyStore
 from infrastructure.jobs.entry import outbox as run_outbox
@@ -54,7 +54,6 @@ from infrastructure.operations.demo import load_demo as _load_demo
 from infrastructure.operations.doctor import diagnose
 from infrastructure.operations.projector import run_projector
 from infrastructure.operations.readiness import readiness_probes
-from infrastructure.operations.restored import redo_purges
 from infrastructure.operations.schema import migrate_all as migrate
 from infrastructure.operations.stopping import until_stopped
 from infrastructure.operations.up import run_up
@@ -97,7 +96,7 @@ def run_api(settings: Settings, fd: int | None) -> None:
     """Serve the API until told to stop, on an inherited socket or on one of its own."""
     configure_logging(settings)
     where = open_endpoints(settings, lambda _line: None)
-    asyncio.run(require_redone(settings, where))
+    asyncio.run(upkeep.require_redone(settings, where))
 
     def application() -> Litestar:
         return Api(settings, where).app
@@ -158,6 +157,7 @@ class Api:
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
+        self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
@@ -177,6 +177,7 @@ class Api:
             **bind(USAGE, self.quotas.ports),
             **bind(MEMORY, self.memory.ports),
             **bind(ERASURE, self.memory.governance.ports),
+            **bind(BILLING, self.billing.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -217,6 +218,7 @@ class Api:
             quotas=self.quotas,
             memory=self.memory,
             governance=self.memory.governance,
+            billing=self.billing,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             observe_request=self.metrics.observe_request,
@@ -279,14 +281,12 @@ __all__ = [
     "WebBuildError",
     "administration",
     "build_console",
-    "check_certificate",
     "configure_logging",
     "diagnose",
     "load_demo",
     "load_settings",
     "migrate",
     "open_endpoints",
-    "redo_purges",
     "run_api",
     "run_outbox",
     "run_projector",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from projections.billing.project import BILLING
+from projections.billing.usage_project import BILLING_USAGE
 from projections.memory.erasure_project import MEMORY_AUDIT, MEMORY_ERASURES
 from projections.memory.project import MEMORIES, MEMORY_POLICIES, MEMORY_RECALL
 from projections.memory.vectors import MEMORY_VECTORS
@@ -26,4 +28,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     MEMORY_VECTORS,
     MEMORY_ERASURES,
     MEMORY_AUDIT,
+    BILLING,
+    BILLING_USAGE,
 )

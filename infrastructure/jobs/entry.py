@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
 
@@ -17,6 +17,7 @@ from application.processes.erasure.cleanup import clean_up
 from application.workflows.running import RunPorts, WorkflowHandler
 from domain.registry import event_registry
 from domain.workflows.catalogue import MEMORY_TTL_CLEANUP, MODEL_HEALTH_CHECK
+from infrastructure.billing.background import BillingWork
 from infrastructure.erasure.desk import ErasureDesk
 from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.credentials import credentials_job
@@ -42,12 +43,16 @@ async def worker(settings: Settings, where: Endpoints) -> None:
         _runtime(settings, where, "worker") as runtime,
         job_pool(where.system_dsn, size=CONNECTIONS_A_THREAD * THREADS) as pool,
         _erasure_desk(settings, runtime, pool) as desk,
+        AsyncExitStack() as stack,
     ):
+        billing = BillingWork(settings, runtime, runtime.engine(where.system_dsn, size=2), _clock)
+        stack.push_async_callback(billing.close)
         ports = RunPorts(runtime.log, AdvisoryLocks(pool), _clock)
         await run_worker(
             redis_url=where.redis_url,
             jobs=[
-                *workflow_jobs(_workflow_handlers(settings, runtime, desk), ports),
+                *workflow_jobs(_workflow_handlers(settings, runtime, billing, desk), ports),
+                *billing.jobs(),
                 credentials_job(runtime.shredder),
                 purge_job(desk),
                 *mirror_jobs(settings, runtime.log),
@@ -79,7 +84,9 @@ async def scheduler(settings: Settings, where: Endpoints) -> None:
         await run_scheduler(log=runtime.log, tail=runtime.tail, pool=pool, clock=_clock)
 
 
-def _workflow_handlers(settings: Settings, runtime: Runtime, desk: ErasureDesk) -> dict[str, WorkflowHandler]:
+def _workflow_handlers(
+    settings: Settings, runtime: Runtime, billing: BillingWork, desk: ErasureDesk
+) -> dict[str, WorkflowHandler]:
     """Return the handler of every workflow of the catalogue."""
     specs = ProviderSpecs(allow_private=settings.egress == "private")
     system = runtime.engine(runtime.where.system_dsn, size=2)
@@ -87,6 +94,7 @@ def _workflow_handlers(settings: Settings, runtime: Runtime, desk: ErasureDesk) 
     return {
         MODEL_HEALTH_CHECK.name: model_health_check(runtime.log, system, _clock, prober),
         MEMORY_TTL_CLEANUP.name: partial(clean_up, ports=desk.cleanup_ports),
+        **billing.workflows(),
     }
 
 

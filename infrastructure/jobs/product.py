@@ -12,6 +12,7 @@ from application.workflows.running import RunPorts, WorkflowHandler, WorkflowRun
 from domain.kernel.events import Envelope
 from domain.workflows.catalogue import CATALOGUE, WorkflowDefinition
 from domain.workflows.events import RunRequested, TickRecorded
+from infrastructure.billing.payment_jobs import ROUTES as PAYMENTS
 from infrastructure.jobs import credentials, purges
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
@@ -70,4 +71,5 @@ ROUTES: Routes = {
     RunRequested.TYPE: _runs_of,
     **credentials.ROUTES,
     **purges.ROUTES,
+    **PAYMENTS,
 }

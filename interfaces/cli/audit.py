@@ -56,7 +56,7 @@ def certificate() -> None:
 @as_json
 def verify_certificate(file: BinaryIO, public_key: str | None, json_output: bool) -> None:
     """Check a certificate's signature, offline; FILE may be - for stdin. Status 1 when it does not hold."""
-    found = composition.check_certificate(file.read(), public_key)
+    found = composition.upkeep.check_certificate(file.read(), public_key)
     if json_output:
         show({"ok": found.ok, **msgspec.to_builtins(found)}, json_output=True)
     elif found.ok:

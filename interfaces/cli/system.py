@@ -19,7 +19,7 @@ def migrate(json_output: bool) -> None:
     found = settings()
     where = composition.open_endpoints(found, lambda _line: None)
     revision = composition.migrate(where)
-    redone = asyncio.run(composition.redo_purges(found, where))
+    redone = asyncio.run(composition.upkeep.redo_purges(found, where))
     show({"revision": revision, "purges_redone": redone}, json_output=json_output)
 
 

@@ -11,6 +11,9 @@ from litestar.types import ControllerRouterHandler
 
 from interfaces.http import (
     audit,
+    billing,
+    billing_invoices,
+    billing_payments,
     console,
     experiments,
     feedback,
@@ -58,6 +61,9 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     simulation.router,
     usage.router,
     quota.router,
+    billing.router,
+    billing_invoices.router,
+    billing_payments.router,
     requests.router,
     workflows.router,
     memory_purges.router,

@@ -11,7 +11,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("domain", "application", "projections", "infrastructure", "interfaces")
 AROUND = ("tests", "benchmarks", "deploy")
-CONTEXTS = ("tenancy", "orchestration", "memory", "knowledge", "workflows", "voice", "usage", "audit")
+CONTEXTS = (
+    "tenancy",
+    "orchestration",
+    "memory",
+    "knowledge",
+    "workflows",
+    "voice",
+    "usage",
+    "billing",
+    "audit",
+)
 NOT_OURS = {"node_modules", "dist", "__pycache__"}
 
 

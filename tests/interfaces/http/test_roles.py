@@ -31,6 +31,17 @@ EXPECTED = {
     ("GET", "/usage/events"): {"admin", "operator", "auditor", "service"},
     ("GET", "/usage/quota"): {"admin", "operator", "auditor", "service"},
     ("PUT", "/usage/quota"): {"admin", "operator"},
+    ("POST", "/billing/plans"): {"platform"},
+    ("GET", "/billing/plans"): {"admin", "operator", "auditor", "platform"},
+    ("POST", "/billing/subscription"): {"admin", "platform"},
+    ("GET", "/billing/subscription"): {"admin", "operator", "auditor", "platform"},
+    ("DELETE", "/billing/subscription"): {"admin", "platform"},
+    ("POST", "/billing/credits"): {"platform"},
+    ("GET", "/billing/credits"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/preview"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/invoices"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/invoices/{invoice_id}"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/reconciliation"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
     ("GET", "/workflows"): {"admin", "operator", "auditor"},
@@ -65,7 +76,7 @@ EXPECTED = {
     ("POST", "/v1/messages/count_tokens"): {"admin", "operator", "service"},
     ("GET", "/v1/models"): {"admin", "operator", "service"},
 }
-PUBLIC = {("POST", "/session"), ("DELETE", "/session")}
+PUBLIC = {("POST", "/session"), ("DELETE", "/session"), ("POST", "/billing/stripe/webhook")}
 
 
 @pytest.fixture(scope="module")
@@ -86,9 +97,8 @@ def full(path: str) -> str:
 def ask(client, method: str, path: str, role: str | None):
     headers = {} if role is None else {"x-api-key": f"key-{role}"}
     body = None if method == "GET" else b"{}"
-    concrete = full(path).format(
-        key_id="x", name="x", request_id="x", memory_id="x", purge_id="x", hold_id="x"
-    )
+    ids = ("key_id", "name", "request_id", "memory_id", "purge_id", "hold_id", "invoice_id")
+    concrete = full(path).format(**dict.fromkeys(ids, "x"))
     if body is not None:
         headers["content-type"] = "application/json"
     return client.request(method, concrete, headers=headers, content=body)
