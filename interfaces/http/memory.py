@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -27,7 +26,7 @@ from application.memory.searching import MemorySearch
 from application.processes.memory_extraction import MOST_MESSAGES, Conversation, Message
 from domain.kernel.errors import Gone, InvalidInput, NotFound
 from domain.memory.memory_check import LONGEST_ID
-from interfaces.http.memory_access import noted
+from interfaces.http.memory_access import noted, noted_added
 from interfaces.http.pages import Page, cursor_of, place_of
 from interfaces.http.parameters import Cursor, From, Limit, To, period
 from interfaces.http.request import ApiRequest
@@ -133,14 +132,14 @@ async def add_memory(
             Conversation(messages=data.messages, **shared), request.caller
         )
         items = outcome.result.items if outcome.result else ()
-        await _added(request, data.subject_id or data.user_id, data.category, len(items))
+        await noted_added(request, data.subject_id or data.user_id, data.category, len(items))
         extracted = MemoriesExtracted(
             items=items, request_id=request.caller.correlation, position=outcome.position
         )
         return Response(extracted, headers={HEADER: str(outcome.position)})
     added = MemoryInput(content=data.content or "", **shared)
     outcome = await request.dispatch(AddMemories(items=(added,), at=""))
-    await _added(request, added.subject_id or added.user_id, added.category)
+    await noted_added(request, added.subject_id or added.user_id, added.category)
     made = written(MemoryWritten, Outcome(outcome.result.items[0], outcome.position))
     return cast("Response[MemoryWritten | MemoriesExtracted]", made)
 
@@ -150,9 +149,8 @@ async def add_memories(request: ApiRequest, data: JSONBody[MemoryBatch]) -> Resp
     """Store up to 100 texts, all or none."""
     command = AddMemories(items=data.items, merge_duplicates=data.merge_duplicates)
     outcome = await request.dispatch(command)
-    about = Counter((item.subject_id or item.user_id, item.category) for item in data.items)
-    for (person, category), count in about.items():
-        await _added(request, person, category, count)
+    for item in data.items:
+        await noted_added(request, item.subject_id or item.user_id, item.category)
     return written(MemoriesWritten, outcome)
 
 
@@ -267,11 +265,6 @@ async def delete_memory(request: ApiRequest, memory_id: Id) -> Response[MemoryRe
     outcome = await request.dispatch(DeleteMemory(memory_id=memory_id))
     await noted(request, "delete", target=memory_id)
     return written(MemoryRemoved, outcome)
-
-
-async def _added(request: ApiRequest, person: str | None, category: str, count: int = 1) -> None:
-    """Leave a line in the audit log for what was remembered about somebody."""
-    await noted(request, "add", subject_id=person, category=category, counts={"added": count})
 
 
 _SHARED = tuple(name for name in MemoryInput.__struct_fields__ if name != "content")

@@ -62,3 +62,8 @@ async def noted(
         request, action, subject_id=subject_id, category=category, target=target, counts=counts
     )
     request.services.governance.access.note(request.caller.tenant, line)
+
+
+async def noted_added(request: ApiRequest, person: str | None, category: str, count: int = 1) -> None:
+    """Note that something was remembered about somebody."""
+    await noted(request, "add", subject_id=person, category=category, counts={"added": count})
