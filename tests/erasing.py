@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
@@ -36,7 +37,13 @@ async def erasure_desk(
 
 
 async def carry_out_purges(settings: Settings, where: Endpoints) -> None:
-    """Run every purge that starts, until cancelled."""
+    """Run every purge that starts, until cancelled; begins anew after the database was too slow."""
+    while True:
+        with contextlib.suppress(Unavailable):
+            await _carry_out(settings, where)
+
+
+async def _carry_out(settings: Settings, where: Endpoints) -> None:
     async with erasure_desk(settings, where) as (desk, runtime):
         async for batch in runtime.tail.follow(0, types=[PurgeStarted.TYPE]):
             for envelope in batch.events:
