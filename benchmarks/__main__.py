@@ -9,7 +9,9 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-SUITES = ("event_store", "gateway", "quota", "usage", "simulation", "billing", "pii", "memory")
+SUITES = (
+    "event_store", "keyring", "gateway", "quota", "usage", "simulation", "billing", "pii", "memory",
+)  # fmt: skip
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -6,6 +6,8 @@ from domain.billing.events import EVENTS as BILLING
 from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded, ShadowRecorded
+from domain.memory.access_events import EVENTS as MEMORY_ACCESS
+from domain.memory.erasure_events import EVENTS as MEMORY_ERASURE
 from domain.memory.events import EVENTS as MEMORY
 from domain.memory.policy_events import EVENTS as MEMORY_POLICY
 from domain.memory.pseudonym_events import EVENTS as PSEUDONYMS
@@ -15,6 +17,7 @@ from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
 from domain.tenancy.events import EVENTS as TENANCY
 from domain.usage.correction_events import EVENTS as CORRECTIONS
+from domain.usage.erasure_events import EVENTS as USAGE_ERASURE
 from domain.usage.events import EVENTS as USAGE
 from domain.usage.price_events import EVENTS as PRICES
 from domain.webhooks.events import EVENTS as WEBHOOKS
@@ -38,6 +41,9 @@ def event_registry() -> EventRegistry:
         MEMORY,
         MEMORY_POLICY,
         PSEUDONYMS,
+        MEMORY_ERASURE,
+        MEMORY_ACCESS,
+        USAGE_ERASURE,
         BILLING,
         PAYMENTS,
         PRICES,

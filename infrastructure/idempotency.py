@@ -50,6 +50,28 @@ DELETE FROM idempotency WHERE tenant = %(tenant)s AND key_digest IN (
 """
 
 
+class AnswerSeal:
+    """Seals answers under their tenant and key's digest; `secret` are 32 bytes, the same on every process."""
+
+    def __init__(self, secret: bytes) -> None:
+        self._cipher = AESGCM(secret)
+
+    def close(self, tenant: str, digest: bytes, answer: Answer) -> bytes:
+        """Return an answer as it is stored."""
+        nonce = secrets.token_bytes(NONCE_BYTES)
+        plain = msgspec.msgpack.encode(answer)
+        return nonce + self._cipher.encrypt(nonce, plain, _context(tenant, digest))
+
+    def open(self, tenant: str, digest: bytes, sealed: bytes) -> Answer:
+        """Return a stored answer. Raises Corrupt."""
+        nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
+        try:
+            plain = self._cipher.decrypt(nonce, text, _context(tenant, digest))
+        except InvalidTag as error:
+            raise Corrupt("a stored answer does not open under its idempotency key") from error
+        return msgspec.msgpack.decode(plain, type=Answer)
+
+
 class PostgresIdempotencyStore:
     """Implements application.idempotency.IdempotencyStore; leases and expiry follow the database's clock.
 
@@ -58,7 +80,7 @@ class PostgresIdempotencyStore:
 
     def __init__(self, pool: AsyncConnectionPool[AsyncConnection], secret: bytes) -> None:
         self._pool = pool
-        self._cipher = AESGCM(secret)
+        self._seal = AnswerSeal(secret)
 
     async def begin(
         self, tenant: str, key: str, *, fingerprint: bytes, owner: str, command_id: str
@@ -82,7 +104,7 @@ class PostgresIdempotencyStore:
             return Attempt(state="other")
         if found[1] is None:
             return Attempt(state="running")
-        return Attempt(state="answered", answer=self._unseal(tenant, key, bytes(found[1])))
+        return Attempt(state="answered", answer=self._seal.open(tenant, _digest(key), bytes(found[1])))
 
     async def renew(self, tenant: str, key: str, owner: str) -> None:
         """Keep the key for another ten seconds."""
@@ -92,7 +114,9 @@ class PostgresIdempotencyStore:
         """Keep the answer for as long as the key lives, and forget some of the tenant's expired keys."""
         async with self._transaction(tenant) as connection:
             values = {"tenant": tenant, "key": _digest(key), "owner": owner}
-            await connection.execute(FINISH, {**values, "answer": self._seal(tenant, key, answer)})
+            await connection.execute(
+                FINISH, {**values, "answer": self._seal.close(tenant, _digest(key), answer)}
+            )
             await connection.execute(FORGET, values)
 
     async def release(self, tenant: str, key: str, owner: str) -> None:
@@ -113,23 +137,10 @@ class PostgresIdempotencyStore:
             message = "the database does not answer; idempotency keys cannot be checked, try again"
             raise Unavailable("database", message, retry_after_s=1) from error
 
-    def _seal(self, tenant: str, key: str, answer: Answer) -> bytes:
-        nonce = secrets.token_bytes(NONCE_BYTES)
-        plain = msgspec.msgpack.encode(answer)
-        return nonce + self._cipher.encrypt(nonce, plain, _context(tenant, key))
-
-    def _unseal(self, tenant: str, key: str, sealed: bytes) -> Answer:
-        nonce, text = sealed[:NONCE_BYTES], sealed[NONCE_BYTES:]
-        try:
-            plain = self._cipher.decrypt(nonce, text, _context(tenant, key))
-        except InvalidTag as error:
-            raise Corrupt("a stored answer does not open under its idempotency key") from error
-        return msgspec.msgpack.decode(plain, type=Answer)
-
 
 def _digest(key: str) -> bytes:
     return hashlib.sha256(key.encode()).digest()
 
 
-def _context(tenant: str, key: str) -> bytes:
-    return b"aios idempotent answer 1\0" + tenant.encode() + b"\0" + _digest(key)
+def _context(tenant: str, digest: bytes) -> bytes:
+    return b"aios idempotent answer 1\0" + tenant.encode() + b"\0" + digest

@@ -11,8 +11,9 @@ from projections.wait import ProjectionWaiter
 
 WAITING_FOR_MODELS = frozenset({"memory_vectors"})  # a slow model holds up nobody who does not ask for it
 EVERYTHING = tuple(p.name for p in PROJECTIONS if p.name not in WAITING_FOR_MODELS)
-FED_BY_REQUESTS = frozenset(  # busy: commands do not wait for them
-    {"usage", "experiments", "billing_usage", "memories", "memory_recall"}
+# Busy: commands pass by.
+FED_BY_REQUESTS = frozenset(
+    {"usage", "experiments", "memories", "memory_recall", "memory_audit", "billing_usage"}
 )
 ADMINISTRATION = tuple(name for name in EVERYTHING if name not in FED_BY_REQUESTS)
 BARRIER_S = 2.0

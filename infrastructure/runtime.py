@@ -15,6 +15,7 @@ from infrastructure.database import engines
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from infrastructure.embedded.valkey import EmbeddedValkey
 from infrastructure.event_store.committer import GroupCommitter
+from infrastructure.event_store.fence import KeyFence
 from infrastructure.event_store.listing import EventListing
 from infrastructure.event_store.log import PostgresEventLog
 from infrastructure.event_store.reader import LogReader
@@ -22,6 +23,8 @@ from infrastructure.event_store.statements import CONTROL_CHANNEL
 from infrastructure.event_store.tail import Doorbell, Tail
 from infrastructure.keyring.keyring import Keyring
 from infrastructure.keyring.kms import FileKms
+from infrastructure.keyring.shredder import Shredder
+from infrastructure.keyring.watch import KeyWatch
 from infrastructure.quota.counters import QuotaCounters
 from infrastructure.settings import Settings
 
@@ -84,6 +87,7 @@ class Runtime:
         self._keyring_pool = engines.pool(where.keyring_dsn, size=2, application=f"aios-{name}-keys")
         self.app_pool = engines.pool(where.app_dsn, size=4, application=f"aios-{name}-app")
         self.keyring = Keyring(self._keyring_pool, self.kms)
+        self.shredder = Shredder(self.keyring, self.kms, KeyFence(self.system_pool))
         self.reader = LogReader(self.system_pool, registry, self.keyring)
         self.quota_counters = QuotaCounters()
         self.committer = GroupCommitter(
@@ -107,6 +111,9 @@ class Runtime:
             await pool.open()
             self._exits.push_async_callback(pool.close)
         await self.keyring.prepare()
+        watch = KeyWatch(self.where.keyring_dsn, self.keyring)
+        await watch.start()
+        self._exits.push_async_callback(watch.close)
         self._exits.push_async_callback(self.committer.close)
         for wanted, bell in ((doorbell, self.doorbell), (control, self.control_doorbell)):
             if wanted:

@@ -53,6 +53,8 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     stripe_api_base: str | None = None
     egress: Literal["private", "public"] = "private"
     log_level: str = "INFO"
+    backup_retention_days: int = 30
+    purge_approval: Literal["optional", "required"] = "optional"
 
     def __repr__(self) -> str:
         return f"Settings(data_dir={self.data_dir}, host={self.host}, port={self.port})"
@@ -212,5 +214,7 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "MEM0_API_KEY": ("mem0_api_key", _text),
     "MEM0_BASE_URL": ("mem0_base_url", _url("http", "https")),
     "AIOS_EGRESS": ("egress", _choice("private", "public")),
+    "AIOS_BACKUP_RETENTION_DAYS": ("backup_retention_days", _integer(0, 36500)),
+    "AIOS_PURGE_APPROVAL": ("purge_approval", _choice("optional", "required")),
     "AIOS_LOG_LEVEL": ("log_level", _choice("DEBUG", "INFO", "WARNING", "ERROR")),
 }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime
 from functools import partial
@@ -11,12 +11,12 @@ from importlib.metadata import version
 from typing import Any
 
 from litestar import Litestar
-from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
 from application.billing.handlers import HANDLERS as BILLING
 from application.binding import bind
 from application.bus import Bus
+from application.memory.erasure_handlers import HANDLERS as ERASURE
 from application.memory.handlers import HANDLERS as MEMORY
 from application.orchestration.feedback import HANDLERS as FEEDBACK
 from application.orchestration.handlers import HANDLERS as ORCHESTRATION
@@ -38,27 +38,18 @@ from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
 from infrastructure.billing.desk import BillingDesk
-from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
 from infrastructure.event_store.live import LiveState
 from infrastructure.idempotency import PostgresIdempotencyStore
-from infrastructure.jobs.entry import outbox as run_outbox
-from infrastructure.jobs.entry import scheduler as run_scheduler
-from infrastructure.jobs.entry import worker as run_worker
 from infrastructure.jobs.timetables import cron_problem, timetable_of
 from infrastructure.live_routing import LiveRouting, feedback_ports
 from infrastructure.memory.live import LiveMemory
-from infrastructure.operations import upkeep
+from infrastructure.operations import commands as operations
 from infrastructure.operations.admin_key import register_admin_key
 from infrastructure.operations.administration import Administration
 from infrastructure.operations.administration import administration as _administration
 from infrastructure.operations.demo import load_demo as _load_demo
-from infrastructure.operations.doctor import diagnose
-from infrastructure.operations.projector import run_projector
 from infrastructure.operations.readiness import readiness_probes
-from infrastructure.operations.schema import migrate_all as migrate
-from infrastructure.operations.stopping import until_stopped
-from infrastructure.operations.up import run_up
 from infrastructure.pii import LivePii
 from infrastructure.providers.configured import configured_providers, local_model_name
 from infrastructure.providers.egress import normalise_base_url
@@ -68,12 +59,10 @@ from infrastructure.quota.quotas import ProcessQuotas
 from infrastructure.reading import ReadSide
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.runtime import endpoints as open_endpoints
-from infrastructure.settings import Settings, SettingsError
-from infrastructure.settings import load as load_settings
+from infrastructure.settings import Settings
 from infrastructure.telemetry import logging as telemetry
 from infrastructure.telemetry.metrics import Metrics
-from infrastructure.web_build import WebBuildError, destination
-from infrastructure.web_build import build as build_console
+from infrastructure.web_build import destination
 from infrastructure.webhooks.ports import webhook_ports
 from interfaces.http.app import create_app
 from interfaces.http.server import listen, serve
@@ -89,7 +78,6 @@ CONTROL_TYPES: Sequence[str] = (
     *tenancy_live.TYPES, *orchestration_live.TYPES,
     *ProcessQuotas.TYPES, *LiveRouting.TYPES, *LiveMemory.TYPES,
 )  # fmt: skip
-Process = Callable[[Settings, Endpoints], Awaitable[None]]
 
 
 def configure_logging(settings: Settings) -> None:
@@ -101,6 +89,7 @@ def run_api(settings: Settings, fd: int | None) -> None:
     """Serve the API until told to stop, on an inherited socket or on one of its own."""
     configure_logging(settings)
     where = open_endpoints(settings, lambda _line: None)
+    asyncio.run(operations.upkeep.require_redone(settings, where))
 
     def application() -> Litestar:
         return Api(settings, where).app
@@ -148,7 +137,7 @@ class Api:
         )  # fmt: skip
         app_engine = self.runtime.engine(where.app_dsn)
         self.reading = partial(tenant_connection, app_engine)
-        self.pii = LivePii(self.runtime, self.reading, lambda: self.reads.barrier(), clock)
+        self.pii = LivePii(self.runtime, self.reading, self._barrier, clock)
         self.memory = LiveMemory(
             settings, self.runtime, self.reading, clock, self.metrics, self.pii.scrubbing
         )
@@ -162,7 +151,7 @@ class Api:
                 self.providers.apply,
                 self.quotas.apply,
                 self.routing.credentials.apply,
-                self.memory.policies.apply,
+                self.memory.apply,
             ],
         )
         self.reads = ReadSide(
@@ -187,6 +176,7 @@ class Api:
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **self.pii.handlers,
             **bind(MEMORY, self.memory.ports),
+            **bind(ERASURE, self.memory.governance.ports),
             **bind(BILLING, self.billing.ports),
             **bind({**USAGE, **PRICES, **CORRECTIONS}, self.quotas.ports(self.reading, self.reads.barrier)),
             **bind(WEBHOOKS, webhook_ports(self.settings, secrets)),
@@ -230,6 +220,7 @@ class Api:
             timetable_of=timetable_of,
             quotas=self.quotas,
             memory=self.memory,
+            governance=self.memory.governance,
             billing=self.billing,
             prices_of=self.routing.prices.prices,
             simulator=self.routing.simulator,
@@ -265,6 +256,9 @@ class Api:
             await self.runtime.close()
             await asyncio.to_thread(self.local_model.release)
 
+    async def _barrier(self) -> None:
+        await self.reads.barrier()
+
     def _authenticate(self, key: str) -> Principal:
         self._require_fresh()
         return self.keys.authenticate(key, clock())
@@ -286,29 +280,4 @@ class Api:
         self.metrics.observe_attempt(attempt.provider, attempt.outcome)
 
 
-__all__ = [
-    "Api",
-    "DatabaseError",
-    "EmbeddedServiceError",
-    "Endpoints",
-    "Process",
-    "Settings",
-    "SettingsError",
-    "WebBuildError",
-    "administration",
-    "build_console",
-    "configure_logging",
-    "diagnose",
-    "load_demo",
-    "load_settings",
-    "migrate",
-    "open_endpoints",
-    "run_api",
-    "run_outbox",
-    "run_projector",
-    "run_scheduler",
-    "run_up",
-    "run_worker",
-    "until_stopped",
-    "upkeep",
-]
+__all__ = ["Api", "administration", "clock", "configure_logging", "load_demo", "operations", "run_api"]

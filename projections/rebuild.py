@@ -105,9 +105,9 @@ async def _clear(conn: AsyncConnection, old: Generation) -> None:
     """Drop what an earlier rebuild left, unless someone works on it."""
     if old.state == "active":
         return
-    holder = await _holder(conn, old)
-    if holder is not None:
-        raise Conflict(f"projection '{old.projection}' is being rebuilt by {holder}; wait for it")
+    worker = await holder(conn, old)
+    if worker is not None:
+        raise Conflict(f"projection '{old.projection}' is being rebuilt by {worker}; wait for it")
     await drop_generation(conn, old)
 
 
@@ -115,13 +115,14 @@ async def _idle(conn: AsyncConnection, old: Generation) -> bool:
     """Tell whether a copy is of no use: neither shown, nor worked on, nor newer than what is shown."""
     active = await active_generation(conn, old.projection)
     shown = active is not None and (active.number == old.number or active.version < old.version)
-    return not shown and await _holder(conn, old) is None
+    return not shown and await holder(conn, old) is None
 
 
-async def _holder(conn: AsyncConnection, generation: Generation) -> str | None:
+async def holder(conn: AsyncConnection, generation: Generation) -> str | None:
+    """Return who works on a copy now, None when nobody does."""
     names = {"name": generation.projection, "number": generation.number}
-    holder: str | None = (await conn.execute(_LEASED, names)).scalar_one_or_none()
-    return holder
+    worker: str | None = (await conn.execute(_LEASED, names)).scalar_one_or_none()
+    return worker
 
 
 async def _promote_under(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from projections.billing.project import BILLING
 from projections.billing.usage_project import BILLING_USAGE
+from projections.memory.erasure_project import MEMORY_AUDIT, MEMORY_ERASURES
 from projections.memory.project import MEMORIES, MEMORY_POLICIES, MEMORY_RECALL
 from projections.memory.pseudonyms_project import PSEUDONYMS
 from projections.memory.vectors import MEMORY_VECTORS
@@ -30,6 +31,8 @@ PROJECTIONS: tuple[Projection, ...] = (
     MEMORY_RECALL,
     MEMORY_VECTORS,
     PSEUDONYMS,
+    MEMORY_ERASURES,
+    MEMORY_AUDIT,
     BILLING,
     BILLING_USAGE,
     PRICES,

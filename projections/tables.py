@@ -14,6 +14,8 @@ from functools import cache
 from sqlalchemy import Column, MetaData, Table, Text
 
 METADATA = MetaData()
+PERSONAL = {"personal": True}
+"""The `info` of a column that holds personal data: its values stay out of the planner's statistics."""
 
 LONGEST_NAME = 40
 _COPY = re.compile(r"_v[0-9]+_g[0-9]+(?=_|$)")

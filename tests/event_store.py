@@ -16,11 +16,13 @@ from domain.kernel.personal import Erased, Personal
 from infrastructure.database import engines
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from infrastructure.event_store.committer import GroupCommitter
+from infrastructure.event_store.fence import KeyFence
 from infrastructure.event_store.log import PostgresEventLog
 from infrastructure.event_store.reader import LogReader
 from infrastructure.event_store.tail import Doorbell, Tail
 from infrastructure.keyring.keyring import Keyring
 from infrastructure.keyring.kms import FileKms
+from infrastructure.keyring.shredder import Shredder
 
 MASTER_KEY = b"m" * 32
 
@@ -67,6 +69,7 @@ class EventStore:
     keyring: Keyring
     tail: Tail
     kms: FileKms
+    shredder: Shredder
 
 
 def test_registry() -> EventRegistry:
@@ -105,13 +108,14 @@ async def open_store(
     await keyring_pool.open()
     keyring = Keyring(keyring_pool, kms)
     await keyring.prepare()
+    shredder = Shredder(keyring, kms, KeyFence(pool))
     reader = LogReader(pool, registry or test_registry(), keyring)
     committers = GroupCommitter(endpoint.system_dsn, keyring, **committer)
     doorbell = Doorbell(endpoint.system_dsn)
     await doorbell.start()
     try:
         log = PostgresEventLog(committers, reader, keyring)
-        yield EventStore(endpoint, log, committers, reader, keyring, Tail(reader, doorbell), kms)
+        yield EventStore(endpoint, log, committers, reader, keyring, Tail(reader, doorbell), kms, shredder)
     finally:
         await committers.close()
         await doorbell.close()

@@ -22,7 +22,7 @@ from application.memory.ports import MemoryPorts
 from application.memory.writing import added, changed, merged, subject_of
 from application.ports import NewEvent
 from domain.kernel.errors import NotFound
-from domain.memory.events import MemoryDeleted
+from domain.memory.events import MemoryDeleted, Remembered
 from domain.memory.memory import Memory, memory_of, memory_stream
 from domain.memory.memory_policy import DEFAULT_ENTITY, MemoryPolicy
 from domain.memory.policy import MemoryRules
@@ -43,6 +43,7 @@ async def add_memories(command: AddMemories, work: Work, ports: MemoryPorts) -> 
             made, version = await merged(command, number, twin, work, ports), twin.version
         else:
             made, version = await added(command, number, work, ports), 0
+        _require_free(work, made.event, ports)
         facts.append(NewEvent(memory_stream(work.caller.tenant, made.event.memory_id), made.event, version))
         policy = ports.policies(work.caller.tenant).of(made.event.category)
         outcome: Outcome = "added" if twin is None else "merged"
@@ -60,6 +61,7 @@ async def update_memory(command: UpdateMemory, work: Work, ports: MemoryPorts) -
         state = memory.state
         return memory_answer(state, memory.content, memory.details, policy.ttl_days, "updated")
     made = await changed(command, memory, work, ports)
+    _require_free(work, made.event, ports)
     stream = memory_stream(work.caller.tenant, command.memory_id)
     await work.save(facts=(NewEvent(stream, made.event, memory.version),))
     return memory_answer(made.event, made.content, made.details, policy.ttl_days, "updated")
@@ -99,6 +101,10 @@ async def set_memory_policy(command: SetMemoryPolicy, work: Work, ports: MemoryP
         set_by=work.caller.actor,
         set_at=policy.set_at or work.at,
     )
+
+
+def _require_free(work: Work, event: Remembered, ports: MemoryPorts) -> None:
+    ports.require_free(work.caller.tenant, event.subject, event.category, event.occurred_at)
 
 
 async def find_memory(work: Work, memory_id: str) -> Memory | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 from application.memory.pii import Scrubbing
@@ -20,9 +21,15 @@ class Duplicates(Protocol):
         ...
 
 
+def _free(_tenant: str, _subject: str, _category: str, _at: datetime) -> None:
+    """Nothing is being erased."""
+
+
 @dataclass(frozen=True)
 class MemoryPorts:
-    """`policies(tenant)` is in memory, as new as the last control event; `entities` are the kinds of
+    """`require_free(tenant, subject, category, at)` raises Conflict for what is being erased now.
+
+    `policies(tenant)` is in memory, as new as the last control event; `entities` are the kinds of
     personal data that the detector knows; `reference(tenant, id)` is the pseudonym of a person."""
 
     policies: Callable[[str], PolicyBook]
@@ -30,3 +37,4 @@ class MemoryPorts:
     entities: Collection[str]
     reference: Callable[[str, str], str]
     duplicates: Duplicates
+    require_free: Callable[[str, str, str, datetime], None] = _free

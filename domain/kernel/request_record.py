@@ -14,6 +14,7 @@ import msgspec
 from domain.kernel.events import Event
 from domain.kernel.personal import Erased, Personal
 
+_SEALED = Personal(subject="subject", category="=requests", moment="started_at")
 UsageSource = Literal["provider", "partial", "estimated", "none"]
 Outcome = Literal["succeeded", "failed", "cancelled", "interrupted"]
 
@@ -127,9 +128,9 @@ class RequestRecorded(Event, frozen=True, kw_only=True, omit_defaults=True):
     finish_reason: str | None = None
     pii: PiiReport | None = None
     subject: str | None = None
-    user: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
-    prompt: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
-    answer: Annotated[str | Erased | None, Personal(subject="subject", category="=requests")] = None
+    user: Annotated[str | Erased | None, _SEALED] = None
+    prompt: Annotated[str | Erased | None, _SEALED] = None
+    answer: Annotated[str | Erased | None, _SEALED] = None
 
 
 class ShadowRecorded(RequestRecorded, frozen=True, kw_only=True, omit_defaults=True):

@@ -80,9 +80,14 @@ class MemoryUpdated(Remembered, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class MemoryRekeyed(Remembered, frozen=True, kw_only=True, omit_defaults=True):
-    """A memory was sealed anew under the key of `bucket`, and nothing else changed: its old key may go."""
+    """A memory was sealed anew, and nothing else changed: its old key may go.
+
+    It repeats the event at `original`, whose position stays that of the memory.
+    """
 
     TYPE: ClassVar[str] = "memory.rekeyed"
+
+    original: int | None = None
 
 
 class MemoryDeleted(Event, frozen=True, kw_only=True, omit_defaults=True):

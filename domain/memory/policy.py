@@ -12,6 +12,7 @@ from typing import Literal, get_args
 import msgspec
 
 from domain.kernel.pii import PiiType, ScrubMode
+from domain.memory.selection import Selection
 
 ComplianceMode = Literal["standard", "gdpr", "hipaa", "strict"]
 MODES: tuple[ComplianceMode, ...] = get_args(ComplianceMode)
@@ -101,10 +102,14 @@ def _entities(asked: tuple[str, ...], switches: ModeSwitches) -> tuple[str, ...]
 
 
 class PolicyBook(msgspec.Struct, frozen=True):
-    """All rules of a tenant: by category, and the default for every other one."""
+    """All rules of a tenant: by category, and the default for every other one.
+
+    `erasing` are the selections that are being erased now: nobody sees or writes what they reach.
+    """
 
     default: MemoryRules | None = None
     by_category: Mapping[str, MemoryRules] = {}
+    erasing: tuple[Selection, ...] = ()
 
     def of(self, category: str) -> EffectivePolicy:
         """Return what holds for a category."""
@@ -117,8 +122,8 @@ class PolicyBook(msgspec.Struct, frozen=True):
     def set(self, category: str | None, rules: MemoryRules) -> PolicyBook:
         """Return the book with one entry replaced."""
         if category is None:
-            return PolicyBook(rules, self.by_category)
-        return PolicyBook(self.default, {**self.by_category, category: rules})
+            return PolicyBook(rules, self.by_category, self.erasing)
+        return PolicyBook(self.default, {**self.by_category, category: rules}, self.erasing)
 
 
 def expiry(occurred_at: datetime, own_ttl: int | None, policy_ttl: int | None) -> datetime | None:

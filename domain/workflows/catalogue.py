@@ -44,6 +44,15 @@ MODEL_HEALTH_CHECK = WorkflowDefinition(
     time_limit_s=240.0,
 )
 
+MEMORY_TTL_CLEANUP = WorkflowDefinition(
+    name="memory-ttl-cleanup",
+    title="Destroys memories whose time to live is over, and what deleted ones left in the log",
+    interval_s=24 * 3600,
+    catch_up="latest",
+    scope="tenant",
+    time_limit_s=1800.0,
+)
+
 BILLING_PERIOD_CLOSE = WorkflowDefinition(
     name="billing-period-close",
     title="Issues the invoices of billing periods that are over",
@@ -84,6 +93,7 @@ def by_name(definitions: Iterable[WorkflowDefinition]) -> dict[str, WorkflowDefi
 CATALOGUE: Mapping[str, WorkflowDefinition] = by_name(
     [
         MODEL_HEALTH_CHECK,
+        MEMORY_TTL_CLEANUP,
         BILLING_PERIOD_CLOSE,
         BILLING_USAGE_REPORT,
         BILLING_RECONCILIATION_HOURLY,

@@ -23,10 +23,14 @@ _NO_KEYS = prefixed(b"")
 
 @dataclass(slots=True)
 class Known:
-    """What the database said about a batch: the head, the commands, streams and claims it names."""
+    """What the database said about a batch: the head, the commands, streams and claims it names.
+
+    `key_epoch` grows when data keys are retired or destroyed: what is sealed now needs keys read since.
+    """
 
     position: int
     chain: bytes
+    key_epoch: int
     commands: dict[str, tuple[int, int]]
     versions: dict[str, int]
     claims: dict[str, str]
@@ -56,6 +60,7 @@ class Batch:
     ) -> None:
         self.foreseen = foreseen
         self.before = known.position
+        self.key_epoch = known.key_epoch
         self.versions_before = known.versions.copy() if foreseen else {}
         self.position = known.position
         self.chain = known.chain

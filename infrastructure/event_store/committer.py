@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Protocol
@@ -26,7 +26,7 @@ from infrastructure.event_store.foresight import Foresight
 from infrastructure.event_store.prepared import PreparedCommand, prefixed_text, prepare
 from infrastructure.event_store.statements import STATEMENTS, known_from, lookups, writes
 from infrastructure.event_store.wire import Answer, PipelineConnection, Statement, StatementFailed
-from infrastructure.keyring.keyring import Keyring
+from infrastructure.keyring.keyring import Keyring, Scope
 
 LANES = 2
 MIN_SHARE, MAX_COMMANDS = 64, 1000
@@ -168,8 +168,12 @@ class GroupCommitter:
 
     async def _commit(self, lane: _Lane, batch: list[PreparedCommand]) -> None:
         began = time.perf_counter()
-        await self._keyring.ensure({s for c in batch for e in c.events for _, _, s in e.encoded.personal})
-        judged, written = await self._send(lane, batch)
+        scopes = {s for c in batch for e in c.events for _, _, s in e.encoded.personal}
+        sent = None
+        while sent is None:
+            await self._keyring.ensure(scopes)
+            sent = await self._send(lane, batch, scopes)
+        judged, written = sent
         try:
             await written
         except StatementFailed:
@@ -191,16 +195,25 @@ class GroupCommitter:
             self._observe(len(batch), time.perf_counter() - began)
         return None
 
-    async def _send(self, lane: _Lane, batch: list[PreparedCommand]) -> tuple[Batch, Answer]:
-        """Judge a batch, on foresight or on what the database says, and put it on the wire."""
+    async def _send(
+        self, lane: _Lane, batch: list[PreparedCommand], scopes: Set[Scope]
+    ) -> tuple[Batch, Answer] | None:
+        """Judge a batch, on foresight or on what the database says, and put it on the wire.
+
+        Returns None when data keys were destroyed meanwhile: those there are now have to be made sure of.
+        """
         async with self._turn:
             if lane.link is None or lane.link.closed:
                 lane.link = await PipelineConnection.open(self._dsn, self._statements)
             at_us = microseconds(datetime.now(UTC))
-            expected = self._foresight.expected(batch)
+            expected = self._foresight.expected(batch) if self._keyring.ready(scopes) else None
             judged = self._judge(batch, expected, at_us, foreseen=True) if expected else None
             if judged is None or any(isinstance(result, AiosError) for result in judged.results):
                 known = known_from(await lane.link.run(lookups(batch)))
+                self._keyring.renew(known.key_epoch)
+                if not self._keyring.ready(scopes):
+                    await lane.link.run([(b"rollback", None)])
+                    return None
                 at_us = microseconds(datetime.now(UTC))
                 judged = self._judge(batch, known, at_us)
             written = lane.link.send(self._writes(judged, at_us))

@@ -18,7 +18,7 @@ class Foresight:
     """The head and versions that this process expects; after a wrong guess it looks first for a while."""
 
     def __init__(self) -> None:
-        self._head: tuple[int, bytes] | None = None
+        self._head: tuple[int, bytes, int] | None = None
         self._versions: dict[str, int] = {}
         self._caution = 0
         self._penalty = 1
@@ -42,7 +42,7 @@ class Foresight:
 
     def sent(self, batch: Batch) -> None:
         """Expect what a batch on its way to the database will leave."""
-        self._head = batch.position, batch.chain
+        self._head = batch.position, batch.chain, batch.key_epoch
         if len(self._versions) > REMEMBERED:
             self._versions.clear()
         self._versions.update(batch.new_versions)

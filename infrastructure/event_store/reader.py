@@ -37,7 +37,7 @@ class LogReader:
     async def head(self) -> int:
         """Return the position of the newest event, 0 for an empty log."""
         async with self.connection() as conn:
-            return await self._head(conn)
+            return (await self._head(conn))[0]
 
     async def head_and_chain(self) -> tuple[int, bytes]:
         """Return the position of the newest event and the chain value there."""
@@ -52,7 +52,7 @@ class LogReader:
         """Return up to `limit` events after a position, of some types or all, in log order."""
         where, parameters = "position > %s AND position <= %s", [after]
         async with self.connection() as conn:
-            head = await self._head(conn)
+            head, epoch = await self._head(conn)
             if head <= after:
                 return Batch([], after, head)
             values: list[Any] = [*parameters, head]
@@ -63,7 +63,7 @@ class LogReader:
                 where += " AND tenant = %s"
                 values.append(tenant)
             rows = await self._rows(conn, f"{where} ORDER BY position LIMIT %s", [*values, limit])
-        events = await self.decode(rows)
+        events = await self.decode(rows, epoch)
         upto = events[-1].position if len(events) == limit else head
         return Batch(events, upto, head)
 
@@ -77,10 +77,18 @@ class LogReader:
             )
         return await self.decode(rows)
 
-    async def decode(self, rows: Sequence[StoredRow]) -> list[Envelope[Any]]:
-        """Decode stored rows, fetching the data keys they name."""
+    async def decode(self, rows: Sequence[StoredRow], epoch: int | None = None) -> list[Envelope[Any]]:
+        """Decode stored rows, fetching the data keys they name.
+
+        `epoch` is the log's key epoch when the reading began, asked for where it is not known: a key that was
+        destroyed before then opens nothing, whatever this process remembers.
+        """
         kids = {kid for row in rows for kid in row.key_ids}
         if kids:
+            if epoch is None:
+                async with self.connection() as conn:
+                    epoch = (await self._head(conn))[1]
+            self._keyring.renew(epoch)
             await self._keyring.fetch(sorted(kids))
         return [decode(row, self._registry, self._keyring.opening_key) for row in rows]
 
@@ -96,10 +104,10 @@ class LogReader:
             ) from error
 
     @staticmethod
-    async def _head(conn: AsyncConnection) -> int:
-        cursor = await conn.execute("SELECT position FROM log_head WHERE id = 1", binary=True)
+    async def _head(conn: AsyncConnection) -> tuple[int, int]:
+        cursor = await conn.execute("SELECT position, key_epoch FROM log_head WHERE id = 1", binary=True)
         row = await cursor.fetchone()
-        return int(row[0]) if row else 0
+        return (int(row[0]), int(row[1])) if row else (0, 0)
 
     @staticmethod
     async def _rows(conn: AsyncConnection, where: str, values: Sequence[Any]) -> list[StoredRow]:

@@ -17,7 +17,7 @@ CONTROL_CHANNEL = "aios_control"
 
 STATEMENTS: dict[bytes, bytes] = {
     b"begin": b"BEGIN",
-    b"lock": b"SELECT position, chain FROM log_head WHERE id = 1 FOR UPDATE",
+    b"lock": b"SELECT position, chain, key_epoch FROM log_head WHERE id = 1 FOR UPDATE",
     b"commands": b"SELECT command_key, first_position, last_position FROM commands"
     b" WHERE command_key = ANY($1::text[])",
     b"streams": b"SELECT stream_id, version FROM streams WHERE stream_id = ANY($1::text[])",
@@ -42,7 +42,7 @@ FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::
     b"head": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1)"
     b" SELECT pg_notify('aios_log', $3::text)",
     b"advance": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea"
-    b" WHERE id = 1 AND position = $4::bigint RETURNING 1)"
+    b" WHERE id = 1 AND position = $4::bigint AND key_epoch = $5::bigint RETURNING 1)"
     b" SELECT 1 / count(*), pg_notify('aios_log', $3::text) FROM head",
     b"new_streams": b"INSERT INTO streams (stream_id, tenant, version)"
     b" SELECT i, split_part(i, '/', 1), v FROM unnest($1::text[], $2::bigint[]) AS new (i, v)",
@@ -81,6 +81,7 @@ def known_from(results: list[pq.abc.PGresult]) -> Known:
     return Known(
         position=_integer(lock, 0, 0),
         chain=_bytes(lock, 0, 1),
+        key_epoch=_integer(lock, 0, 2),
         commands={
             _text(commands, i, 0): (_integer(commands, i, 1), _integer(commands, i, 2))
             for i in range(commands.ntuples)
@@ -96,7 +97,10 @@ def writes(batch: Batch, recorded_at_us: int, inline: list[Statement], *, contro
     head = [arrays.bigint(batch.position), batch.chain, position]
     statements: list[Statement] = []
     if batch.foreseen:
-        statements += [(b"begin", None), (b"advance", [*head, arrays.bigint(batch.before)])]
+        statements += [
+            (b"begin", None),
+            (b"advance", [*head, arrays.bigint(batch.before), arrays.bigint(batch.key_epoch)]),
+        ]
     if batch.new_versions:
         statements.append((b"insert", row_parameters(batch.rows, batch.position, recorded_at_us)))
         statements += _moves(batch) if batch.foreseen else [(b"set_streams", _versions(batch.new_versions))]

@@ -10,17 +10,17 @@ from domain.orchestration.events import ProviderRegistered, ProviderRemoved
 from domain.webhooks.events import WebhookRemoved
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
-from infrastructure.keyring.keyring import Keyring
+from infrastructure.keyring.shredder import Shredder
 
 NAME = "destroy-credentials"
 CATEGORY = "credential"
 
 
-def credentials_job(keyring: Keyring) -> Job:
+def credentials_job(shredder: Shredder) -> Job:
     """Return the job; doing it twice destroys nothing more."""
 
     async def handle(call: JobCall) -> None:
-        await keyring.destroy_subjects(call.envelope.tenant, call.envelope.event.retired, CATEGORY)
+        await shredder.destroy_subjects(call.envelope.tenant, call.envelope.event.retired, CATEGORY)
 
     return Job(name=NAME, handler=handle)
 

@@ -13,7 +13,7 @@ from domain.kernel.events import Envelope
 from domain.workflows.catalogue import CATALOGUE, WorkflowDefinition
 from domain.workflows.events import RunRequested, TickRecorded
 from infrastructure.billing.payment_jobs import ROUTES as PAYMENTS
-from infrastructure.jobs import credentials
+from infrastructure.jobs import credentials, purges
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.outbox import Routes
 from infrastructure.webhooks import jobs as webhooks
@@ -72,5 +72,6 @@ ROUTES: Routes = {
     RunRequested.TYPE: _runs_of,
     **credentials.ROUTES,
     **webhooks.ROUTES,
+    **purges.ROUTES,
     **PAYMENTS,
 }

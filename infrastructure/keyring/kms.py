@@ -24,6 +24,10 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from domain.kernel.errors import Corrupt
 
 
+class WrappingKeyDestroyed(Corrupt):
+    """A wrapping key that is gone for good was asked for."""
+
+
 class TenantKey(msgspec.Struct, frozen=True):
     """A tenant's wrapping key; the version is stored beside everything it wraps."""
 
@@ -35,7 +39,10 @@ class TenantKey(msgspec.Struct, frozen=True):
 
 
 class Kms(Protocol):
-    """Keeps wrapping keys. `open` raises Corrupt for a version that was destroyed or cannot be unwrapped."""
+    """Keeps wrapping keys. `open` raises WrappingKeyDestroyed for a version that was destroyed.
+
+    `versions` lists those that are left; `destroy_before` forgets every version older than one.
+    """
 
     def current(self, tenant: str) -> TenantKey: ...
 
@@ -43,7 +50,9 @@ class Kms(Protocol):
 
     def rotate(self, tenant: str) -> TenantKey: ...
 
-    def destroy(self, tenant: str, version: int) -> None: ...
+    def versions(self, tenant: str) -> list[int]: ...
+
+    def destroy_before(self, tenant: str, version: int) -> None: ...
 
     def derive(self, label: str) -> bytes: ...
 
@@ -67,29 +76,28 @@ class FileKms:
         return self.open(tenant, version) if version else self._add(tenant, only_if_missing=True)
 
     def open(self, tenant: str, version: int) -> TenantKey:
-        """Return one version of the tenant's wrapping key. Raises Corrupt when it was destroyed."""
+        """Return one version of the tenant's wrapping key. Raises WrappingKeyDestroyed."""
         self._refresh()
         found = self._cache.get((tenant, version))
         if found is None:
-            raise Corrupt(f"wrapping key {version} of tenant '{tenant}' was destroyed")
+            raise WrappingKeyDestroyed(f"wrapping key {version} of tenant '{tenant}' was destroyed")
         return found
 
     def rotate(self, tenant: str) -> TenantKey:
         """Make a new current version; older versions stay until they are destroyed."""
         return self._add(tenant, only_if_missing=False)
 
-    def destroy(self, tenant: str, version: int) -> None:
-        """Forget one version for good: what it wrapped can never be opened again."""
-        with self._changing() as content:
-            content.get(tenant, {}).pop(str(version), None)
-
-    def content(self) -> dict[str, list[int]]:
-        """Return which versions of which tenants' wrapping keys exist, without the keys."""
+    def versions(self, tenant: str) -> list[int]:
+        """Return which versions of the tenant's wrapping key exist."""
         self._refresh()
-        versions: dict[str, list[int]] = {}
-        for tenant, version in self._cache:
-            versions.setdefault(tenant, []).append(version)
-        return versions
+        return [version for owner, version in self._cache if owner == tenant]
+
+    def destroy_before(self, tenant: str, version: int) -> None:
+        """Forget older versions for good: what they wrapped can never be opened again."""
+        with self._changing() as content:
+            old = [known for known in content.get(tenant, {}) if int(known) < version]
+            for known in old:
+                del content[tenant][known]
 
     def derive(self, label: str) -> bytes:
         """Return 32 bytes for one named purpose, derived from the master key (HKDF-SHA256)."""

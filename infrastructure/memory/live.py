@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from typing import ClassVar
+from typing import Any, ClassVar
+
+import msgspec
 
 from application.bus import Bus, Caller, Outcome
 from application.memory.pii import PiiScrubbing
@@ -12,10 +14,12 @@ from application.memory.ports import MemoryPorts
 from application.memory.searching import MemorySearch, SearchFilters
 from application.processes.memory_extraction import Asks, Conversation, MemoryExtraction
 from domain.kernel.errors import Unavailable
+from domain.kernel.events import Envelope
 from domain.memory.memory_check import moment_of
 from domain.memory.policy import ALL_ENTITIES, PolicyBook
 from infrastructure.database.engines import with_options
 from infrastructure.embeddings.configured import configured_embeddings
+from infrastructure.erasure.governance import Governance
 from infrastructure.memory.freshness import Freshness
 from infrastructure.memory.recall import RecallWatch
 from infrastructure.memory.search import Reading, SearchEngine
@@ -38,7 +42,7 @@ ALIKE = 0.92
 class LiveMemory:
     """Make it inside the event loop; fold control events of TYPES into `policies`, then `start` it."""
 
-    TYPES: ClassVar[tuple[str, ...]] = live.TYPES
+    TYPES: ClassVar[tuple[str, ...]] = (*live.TYPES, *Governance.TYPES)
 
     def __init__(
         self,
@@ -50,6 +54,7 @@ class LiveMemory:
         scrubbing: PiiScrubbing,
     ) -> None:
         self.policies = MemoryPolicies()
+        self.governance = Governance(settings, runtime, reading, clock)
         self.embedder = configured_embeddings(settings)
         self.scrubbing = scrubbing
         self._reference = runtime.keyring.subject_reference
@@ -63,11 +68,17 @@ class LiveMemory:
         system = system.execution_options(isolation_level="AUTOCOMMIT")
         self._engine = SearchEngine(self.embedder, reading, system, self._freshness, clock, self._recall)
 
+    def apply(self, envelope: Envelope[Any]) -> None:
+        """Fold one control event."""
+        self.policies.apply(envelope)
+        self.governance.directory.apply(envelope)
+
     @property
     def ports(self) -> MemoryPorts:
         """Return what memory's handlers need."""
         return MemoryPorts(
             policies=self.policies.book,
+            require_free=self.governance.directory.require_free,
             scrubbing=self.scrubbing,
             entities=ALL_ENTITIES,
             reference=self._reference,
@@ -75,8 +86,9 @@ class LiveMemory:
         )
 
     def book(self, tenant: str) -> PolicyBook:
-        """Return the memory policies of a tenant."""
-        return self.policies.book(tenant)
+        """Return the memory policies of a tenant, and what is being erased."""
+        book = self.policies.book(tenant)
+        return msgspec.structs.replace(book, erasing=self.governance.directory.selections(tenant))
 
     async def fresh(self) -> None:
         """Return when every memory stored before can be read (bounded)."""
@@ -99,9 +111,11 @@ class LiveMemory:
     def start(self, waiter: ProjectionWaiter) -> None:
         """Begin to wait for read models by `waiter`."""
         self._waiter = waiter
+        self.governance.start()
 
     async def close(self) -> None:
-        """Let go of the model and of what is being measured."""
+        """Let go of the model and of what is being measured, and write what waits for the audit log."""
+        await self.governance.close()
         await self._recall.close()
         await self.embedder.aclose()
 

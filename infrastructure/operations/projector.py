@@ -12,6 +12,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.kernel.errors import AiosError, Unavailable
 from domain.registry import event_registry
 from infrastructure.embeddings.configured import configured_embeddings
+from infrastructure.erasure.ledger import require_redone
 from infrastructure.event_store import anchors
 from infrastructure.memory.indexing import keep_indexed
 from infrastructure.memory.reembedding import follow_model
@@ -34,6 +35,12 @@ def anchor_path(settings: Settings) -> Path:
 
 
 async def run_projector(settings: Settings, where: Endpoints) -> None:
+    """Project until cancelled. Raises Unavailable for a log that was restored from before a purge."""
+    await require_redone(settings, where)
+    await project(settings, where)
+
+
+async def project(settings: Settings, where: Endpoints) -> None:
     """Project until cancelled."""
     runtime = Runtime(settings, where, event_registry(), name="projector")
     await runtime.open(doorbell=True)

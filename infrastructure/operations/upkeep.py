@@ -13,10 +13,13 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from domain.kernel.errors import NotFound
 from domain.registry import event_registry
 from infrastructure.embeddings.configured import configured_embeddings
+from infrastructure.erasure.ledger import require_redone
+from infrastructure.erasure.signing import check as check_certificate
 from infrastructure.event_store import anchors
 from infrastructure.event_store.verify import Report
 from infrastructure.event_store.verify import verify as verify_log
 from infrastructure.operations.projector import anchor_path
+from infrastructure.operations.restored import redo_purges
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
 from projections import lag, parked
@@ -25,6 +28,18 @@ from projections.projection import Projection
 from projections.rebuild import rebuild, roll_back
 from projections.registry import PROJECTIONS
 from projections.runner import worker_name
+
+__all__ = [
+    "check_certificate",
+    "export",
+    "list_projections",
+    "rebuild_projection",
+    "redo_purges",
+    "require_redone",
+    "retry_projection",
+    "roll_back_projection",
+    "verify",
+]
 
 
 @asynccontextmanager

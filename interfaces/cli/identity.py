@@ -95,7 +95,7 @@ def _command(cls: Any, fields: dict[str, Any]) -> Any:
 
 
 def _dispatch(command: Any, tenant: str) -> Any:
-    async def work(settings: composition.Settings, where: composition.Endpoints) -> Any:
+    async def work(settings: composition.operations.Settings, where: composition.operations.Endpoints) -> Any:
         async with composition.administration(settings, where) as admin:
             return (await admin.dispatch(command, tenant)).result
 
@@ -103,7 +103,7 @@ def _dispatch(command: Any, tenant: str) -> Any:
 
 
 def _read(tenant: str, query: Any) -> Any:
-    async def work(settings: composition.Settings, where: composition.Endpoints) -> Any:
+    async def work(settings: composition.operations.Settings, where: composition.operations.Endpoints) -> Any:
         async with composition.administration(settings, where) as admin, admin.reading(tenant) as conn:
             return await query(conn)
 

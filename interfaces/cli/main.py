@@ -33,13 +33,13 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(2 if isinstance(error, click.UsageError) else 1)
-    except composition.SettingsError as error:
+    except composition.operations.SettingsError as error:
         fail(str(error), 2)
     except AiosError as error:
         fail(error.message)
-    except composition.EmbeddedServiceError as error:
+    except composition.operations.EmbeddedServiceError as error:
         fail(str(error))
-    except composition.DatabaseError as error:
+    except composition.operations.DatabaseError as error:
         fail(f"the database does not answer: {str(error).strip().splitlines()[0]}")
     except BrokenPipeError:  # whoever read our output has gone, as `head` does
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -38,15 +38,19 @@ def say(line: str) -> None:
     click.echo(line)
 
 
-def settings() -> composition.Settings:
+def settings() -> composition.operations.Settings:
     """Return the settings. Raises SettingsError, which ends the command with a line naming the variable."""
-    return composition.load_settings()
+    return composition.operations.load_settings()
 
 
-def run(work: Callable[[composition.Settings, composition.Endpoints], Coroutine[Any, Any, T]]) -> T:
+def run(
+    work: Callable[
+        [composition.operations.Settings, composition.operations.Endpoints], Coroutine[Any, Any, T]
+    ],
+) -> T:
     """Run one asynchronous piece of work on the product's databases."""
     found = settings()
-    where = composition.open_endpoints(found, lambda line: click.echo(line, err=True))
+    where = composition.operations.open_endpoints(found, lambda line: click.echo(line, err=True))
     return asyncio.run(work(found, where))
 
 

@@ -15,7 +15,7 @@ from interfaces.cli.output import fail, say, settings
 @click.command()
 def up() -> None:
     """Run everything on this machine in the foreground; Ctrl-C or SIGTERM stops it all."""
-    composition.run_up(settings(), say)
+    composition.operations.run_up(settings(), say)
 
 
 @click.command()
@@ -36,32 +36,32 @@ def serve(fd: int | None) -> None:
 @click.command()
 def project() -> None:
     """Keep the read models up to date."""
-    _forever(composition.run_projector)
+    _forever(composition.operations.run_projector)
 
 
 @click.command()
 def outbox() -> None:
     """Turn events into jobs."""
-    _forever(composition.run_outbox)
+    _forever(composition.operations.run_outbox)
 
 
 @click.command()
 def worker() -> None:
     """Run jobs."""
-    _forever(composition.run_worker)
+    _forever(composition.operations.run_worker)
 
 
 @click.command()
 def scheduler() -> None:
     """Start scheduled work when it is due."""
-    _forever(composition.run_scheduler)
+    _forever(composition.operations.run_scheduler)
 
 
-def _forever(work: composition.Process) -> None:
+def _forever(work: composition.operations.Process) -> None:
     found = settings()
     composition.configure_logging(found)
-    where = composition.open_endpoints(found, say)
-    asyncio.run(composition.until_stopped(lambda: work(found, where)))
+    where = composition.operations.open_endpoints(found, say)
+    asyncio.run(composition.operations.until_stopped(lambda: work(found, where)))
 
 
 COMMANDS: Final = (up, serve, project, outbox, worker, scheduler)

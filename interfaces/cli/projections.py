@@ -19,7 +19,7 @@ def projections() -> None:
 @as_json
 def list_(json_output: bool) -> None:
     """Show how far every projection is."""
-    show(run(composition.upkeep.list_projections), json_output=json_output)
+    show(run(composition.operations.upkeep.list_projections), json_output=json_output)
 
 
 @projections.command()
@@ -27,7 +27,10 @@ def list_(json_output: bool) -> None:
 @as_json
 def rebuild(name: str, json_output: bool) -> None:
     """Replay a projection into a new copy and swap it in; reads go on meanwhile."""
-    show(run(lambda s, w: composition.upkeep.rebuild_projection(s, w, name)), json_output=json_output)
+    show(
+        run(lambda s, w: composition.operations.upkeep.rebuild_projection(s, w, name)),
+        json_output=json_output,
+    )
 
 
 @projections.command()
@@ -35,7 +38,9 @@ def rebuild(name: str, json_output: bool) -> None:
 @as_json
 def retry(name: str, json_output: bool) -> None:
     """Apply a projection's parked events again."""
-    show(run(lambda s, w: composition.upkeep.retry_projection(s, w, name)), json_output=json_output)
+    show(
+        run(lambda s, w: composition.operations.upkeep.retry_projection(s, w, name)), json_output=json_output
+    )
 
 
 @projections.command()
@@ -43,7 +48,10 @@ def retry(name: str, json_output: bool) -> None:
 @as_json
 def rollback(name: str, json_output: bool) -> None:
     """Serve the copy from before the last rebuild again."""
-    show(run(lambda s, w: composition.upkeep.roll_back_projection(s, w, name)), json_output=json_output)
+    show(
+        run(lambda s, w: composition.operations.upkeep.roll_back_projection(s, w, name)),
+        json_output=json_output,
+    )
 
 
 COMMANDS: Final = (projections,)

@@ -15,16 +15,19 @@ from interfaces.cli.output import as_json, fail, plain, run, say, settings, show
 @click.command()
 @as_json
 def migrate(json_output: bool) -> None:
-    """Bring the database to the newest schema."""
-    revision = composition.migrate(composition.open_endpoints(settings(), lambda _line: None))
-    show({"revision": revision}, json_output=json_output)
+    """Bring the database to the newest schema, and erase again what a restored one does not know of."""
+    found = settings()
+    where = composition.operations.open_endpoints(found, lambda _line: None)
+    revision = composition.operations.migrate(where)
+    redone = asyncio.run(composition.operations.upkeep.redo_purges(found, where))
+    show({"revision": revision, "purges_redone": redone}, json_output=json_output)
 
 
 @click.command()
 @as_json
 def doctor(json_output: bool) -> None:
     """Say what is configured, reachable and missing; prints database URLs with their passwords."""
-    found = asyncio.run(composition.diagnose(settings()))
+    found = asyncio.run(composition.operations.diagnose(settings()))
     if json_output:
         show({"ok": found.ok, **found.components}, json_output=True)
     else:
@@ -45,8 +48,8 @@ def ui() -> None:
 def build() -> None:
     """Build the admin console where its sources have changed."""
     try:
-        click.echo(f"built: {composition.build_console(say)}")
-    except composition.WebBuildError as error:
+        click.echo(f"built: {composition.operations.build_console(say)}")
+    except composition.operations.WebBuildError as error:
         fail(str(error))
 
 

@@ -25,6 +25,8 @@ WAIT_S: Final = 12.0
 POLL_S: Final = 0.1
 RENEW_S: Final = 3.0
 RETRYABLE: Final = frozenset({408, 429})
+FIRST_REQUEST: Final = b"x-aios-first-request-id"
+"""Tells on a repeated answer which request was answered first; erasures find answers by it."""
 
 
 class Idempotency:
@@ -89,7 +91,9 @@ class _Held:
                 await app(scope, receive, collected.take)
             answer = collected.answer(scope)
             if answer.status < 500 and answer.status not in RETRYABLE:
-                await self._store.finish(self._tenant, self._key, self._owner, answer)
+                first = (FIRST_REQUEST, request_id_of(scope).encode())
+                stored = msgspec.structs.replace(answer, headers=[*answer.headers, first])
+                await self._store.finish(self._tenant, self._key, self._owner, stored)
                 finished = True
         finally:
             if not finished:

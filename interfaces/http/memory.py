@@ -24,14 +24,16 @@ from application.memory.commands import (
 from application.memory.handlers import WRITERS
 from application.memory.searching import MemorySearch
 from application.processes.memory_extraction import MOST_MESSAGES, Conversation, Message
-from domain.kernel.errors import InvalidInput, NotFound
+from domain.kernel.errors import Gone, InvalidInput, NotFound
 from domain.memory.memory_check import LONGEST_ID
+from interfaces.http.memory_access import noted, noted_added
 from interfaces.http.pages import Page, cursor_of, place_of
 from interfaces.http.parameters import Cursor, From, Limit, To, period
 from interfaces.http.request import ApiRequest
-from interfaces.http.routing import USERS, change, create, read, remove
+from interfaces.http.routing import AUDITOR, USERS, change, create, read, remove
 from interfaces.http.writes import HEADER, written
 from projections.memory.answers import MemoryView, SearchResult
+from projections.memory.erasure_queries import erased_by
 from projections.memory.queries import get_memory, list_memories
 from projections.memory.visible import MemoryFilters
 
@@ -130,12 +132,14 @@ async def add_memory(
             Conversation(messages=data.messages, **shared), request.caller
         )
         items = outcome.result.items if outcome.result else ()
+        await noted_added(request, data.subject_id or data.user_id, data.category, len(items))
         extracted = MemoriesExtracted(
             items=items, request_id=request.caller.correlation, position=outcome.position
         )
         return Response(extracted, headers={HEADER: str(outcome.position)})
     added = MemoryInput(content=data.content or "", **shared)
     outcome = await request.dispatch(AddMemories(items=(added,), at=""))
+    await noted_added(request, added.subject_id or added.user_id, added.category)
     made = written(MemoryWritten, Outcome(outcome.result.items[0], outcome.position))
     return cast("Response[MemoryWritten | MemoriesExtracted]", made)
 
@@ -144,7 +148,10 @@ async def add_memory(
 async def add_memories(request: ApiRequest, data: JSONBody[MemoryBatch]) -> Response[MemoriesWritten]:
     """Store up to 100 texts, all or none."""
     command = AddMemories(items=data.items, merge_duplicates=data.merge_duplicates)
-    return written(MemoriesWritten, await request.dispatch(command))
+    outcome = await request.dispatch(command)
+    for item in data.items:
+        await noted_added(request, item.subject_id or item.user_id, item.category)
+    return written(MemoriesWritten, outcome)
 
 
 @create(
@@ -156,7 +163,10 @@ async def add_memories(request: ApiRequest, data: JSONBody[MemoryBatch]) -> Resp
 )
 async def search_memories(request: ApiRequest, data: JSONBody[MemorySearch]) -> SearchResult:
     """Find memories by meaning and by words, fused by reciprocal rank; the best first, scores from 0 to 1."""
-    return await request.services.memory.search(request.caller.tenant, data)
+    found = await request.services.memory.search(request.caller.tenant, data)
+    about = data.filters.subject_id if data.filters else None
+    await noted(request, "search", subject_id=about, counts={"found": len(found.items)})
+    return found
 
 
 @read("/memory", roles=USERS, summary="List memories", operation_id="listMemories")
@@ -195,13 +205,15 @@ async def get_memories(
             limit=limit + 1,
             after=after,
         )
-    return Page.of(found, limit, _cursor)
+    page = Page.of(found, limit, _cursor)
+    await noted(request, "list", subject_id=subject_id, category=category, counts={"found": len(page.items)})
+    return page
 
 
 @read(
     "/memory/{memory_id:str}",
     roles=USERS,
-    fails=(404,),
+    fails=(404, 410),
     summary="Read a memory",
     operation_id="getMemory",
 )
@@ -212,8 +224,13 @@ async def get_one(request: ApiRequest, memory_id: Id) -> MemoryView:
     async with request.reading() as conn:
         book = memory.book(request.caller.tenant)
         found = await get_memory(conn, memory_id, book, request.services.clock())
+        purge_id = None if found is not None else await erased_by(conn, memory_id)
+    if purge_id is not None and AUDITOR in request.caller.roles:
+        raise Gone(f"this memory was erased by purge {purge_id}", purge_id)
     if found is None:
         raise NotFound("there is no such memory")
+    about = found.subject_id or found.user_id
+    await noted(request, "read", subject_id=about, category=found.category, target=memory_id)
     return found
 
 
@@ -231,7 +248,9 @@ async def update_memory(
     command = UpdateMemory(
         memory_id=memory_id, content=data.content, metadata=data.metadata, ttl_days=data.ttl_days
     )
-    return written(MemoryWritten, await request.dispatch(command))
+    outcome = await request.dispatch(command)
+    await noted(request, "update", target=memory_id)
+    return written(MemoryWritten, outcome)
 
 
 @remove(
@@ -243,7 +262,9 @@ async def update_memory(
 )
 async def delete_memory(request: ApiRequest, memory_id: Id) -> Response[MemoryRemoved]:
     """Take a memory out of every reading. To destroy what is known of a person, purge."""
-    return written(MemoryRemoved, await request.dispatch(DeleteMemory(memory_id=memory_id)))
+    outcome = await request.dispatch(DeleteMemory(memory_id=memory_id))
+    await noted(request, "delete", target=memory_id)
+    return written(MemoryRemoved, outcome)
 
 
 _SHARED = tuple(name for name in MemoryInput.__struct_fields__ if name != "content")

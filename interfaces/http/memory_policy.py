@@ -12,6 +12,7 @@ from application.memory.answers import MemoryPolicyAnswer
 from application.memory.commands import SetMemoryPolicy
 from domain.memory.policy import EffectivePolicy, PolicyBook
 from domain.memory.policy_check import CATEGORY
+from interfaces.http.memory_access import noted
 from interfaces.http.request import ApiRequest
 from interfaces.http.routing import OPERATORS, USERS, create, read
 from interfaces.http.writes import written
@@ -57,7 +58,9 @@ async def set_policy(request: ApiRequest, data: JSONBody[SetMemoryPolicy]) -> Re
 
     A shorter `ttl_days` applies to memories that are stored already.
     """
-    return written(MemoryPolicyWritten, await request.dispatch(data))
+    outcome = await request.dispatch(data)
+    await noted(request, "policy", category=data.category)
+    return written(MemoryPolicyWritten, outcome)
 
 
 @read("/memory/policy", roles=USERS, summary="Read memory policies", operation_id="getMemoryPolicy")

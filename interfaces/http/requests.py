@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final, TypeVar
 
 import msgspec
 from litestar import Router
@@ -15,9 +15,12 @@ from interfaces.http.request import ApiRequest
 from interfaces.http.routing import USERS, read
 from projections.orchestration.shadow_queries import ShadowRecord, shadow_of
 from projections.usage import request_queries
-from projections.usage.answers import RequestPage, RequestRecord
+from projections.usage.answers import RequestPage, RequestRecord, UsageEvent
 from projections.usage.request_queries import RequestFilters
 
+R = TypeVar("R", RequestRecord, UsageEvent)
+REQUESTS: Final = "requests"
+"""The category in which erasures know the records of requests."""
 RequestId = Annotated[
     str, PathParameter(name="request_id", max_length=200, description="The answer's `x-request-id`.")
 ]
@@ -64,6 +67,7 @@ async def get_request(request: ApiRequest, request_id: RequestId) -> FullRecord:
     own = request.caller.workspace
     if found is None or own not in {None, found.workspace}:
         raise NotFound("there is no such request; its id is the `x-request-id` of its answer")
+    found = _without_erased(request, found)
     return FullRecord(**msgspec.structs.asdict(found), shadow=shadow)
 
 
@@ -99,7 +103,16 @@ async def list_requests(
     )
     await request.services.read_barrier()
     async with request.reading() as conn:
-        return await request_queries.list_requests(conn, limit, cursor, filters)
+        page = await request_queries.list_requests(conn, limit, cursor, filters)
+    return RequestPage([_without_erased(request, item) for item in page.items], page.next_cursor)
+
+
+def _without_erased(request: ApiRequest, found: R) -> R:
+    """Hide the name of a user who is being erased; what is erased is not there any more."""
+    hidden = request.services.governance.directory.hidden
+    if hidden(request.caller.tenant, found.subject, REQUESTS, found.started_at) is None:
+        return found
+    return msgspec.structs.replace(found, user=None)
 
 
 router = Router("/", route_handlers=[get_request, list_requests], tags=["usage"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +16,8 @@ from application.billing.previews import Preview
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
+from application.memory.access_log import AccessLog
+from application.memory.erasure_handlers import ErasureCommandPorts
 from application.memory.searching import MemorySearch
 from application.orchestration.commands import RegisterProvider
 from application.orchestration.connection_tests import ConnectionTest
@@ -27,12 +29,15 @@ from application.processes.memory_extraction import Conversation
 from application.processes.simulation import Simulator
 from domain.billing.ledger import Ledger
 from domain.memory.policy import PolicyBook
+from domain.memory.purge import Purge
+from domain.memory.selection import Selection
 from domain.orchestration.catalogue import Target
 from domain.orchestration.connection import Connection
 from domain.orchestration.credential_events import ProviderCredentialRefused
 from domain.tenancy.principal import Principal
 from domain.usage.pricing import UnitPrices
 from projections.memory.answers import SearchResult
+from projections.memory.erasure_live import ErasureDirectory
 from projections.usage.quota_live import QuotaDirectory
 from projections.workflows.queries import TimetableOf
 
@@ -95,6 +100,34 @@ class Memory(Protocol):
     async def remember(self, conversation: Conversation, caller: Caller, /) -> Outcome: ...
 
 
+class Governance(Protocol):
+    """What the routes of erasure need beside commands."""
+
+    @property
+    def access(self) -> AccessLog: ...
+
+    @property
+    def directory(self) -> ErasureDirectory: ...
+
+    @property
+    def ports(self) -> ErasureCommandPorts: ...
+
+    @property
+    def public_keys(self) -> Sequence[Mapping[str, str]]: ...
+
+    async def clean(self, text: str, /) -> str: ...
+
+    def reference(self, tenant: str, subject_id: str, /) -> str: ...
+
+    async def preview(self, tenant: str, selection: Selection, /) -> dict[str, int]: ...
+
+    async def purge(self, tenant: str, purge_id: str, /) -> Purge: ...
+
+    async def held(self, tenant: str, subject: str, /) -> dict[str, int]: ...
+
+    def export(self, tenant: str, subject_id: str, at: datetime, /) -> AsyncIterator[bytes]: ...
+
+
 class BillingService(Protocol):
     """What the billing routes need beside read models: drafts of invoices, and a tenant's ledger."""
 
@@ -146,6 +179,7 @@ class Services:
     memory: Memory
     billing: BillingService
     prices_of: Callable[[str, Target, datetime], UnitPrices | None]
+    governance: Governance
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
     refusal: Callable[[str, str], ProviderCredentialRefused | None]

@@ -8,6 +8,7 @@ import msgspec
 
 from domain.kernel.events import Envelope
 from domain.kernel.personal import Erased, month_bucket
+from domain.memory.erasure_events import MemoriesErased
 from domain.memory.events import (
     MemoryAdded,
     MemoryDeleted,
@@ -40,7 +41,7 @@ def remembered(envelope: Envelope[Remembered]) -> Iterable[RowOp]:
         {
             "tenant": envelope.tenant,
             "memory_id": event.memory_id,
-            "position": envelope.position,
+            "position": getattr(event, "original", None) or envelope.position,
             "subject": event.subject,
             "category": event.category,
             "subject_id": details.subject_id,
@@ -65,6 +66,12 @@ def remembered(envelope: Envelope[Remembered]) -> Iterable[RowOp]:
 def memory_deleted(envelope: Envelope[MemoryDeleted]) -> Iterable[RowOp]:
     """Remove the memory."""
     yield Delete(memories, {"tenant": envelope.tenant, "memory_id": envelope.event.memory_id})
+
+
+def memories_erased(envelope: Envelope[MemoriesErased]) -> Iterable[RowOp]:
+    """Remove what an erasure took."""
+    for memory_id in envelope.event.memory_ids:
+        yield Delete(memories, {"tenant": envelope.tenant, "memory_id": memory_id})
 
 
 def memory_policy_set(envelope: Envelope[MemoryPolicySet]) -> Iterable[RowOp]:
@@ -99,6 +106,7 @@ MEMORIES = Projection(
         MemoryUpdated: remembered,
         MemoryRekeyed: remembered,
         MemoryDeleted: memory_deleted,
+        MemoriesErased: memories_erased,
     },
 )
 MEMORY_POLICIES = Projection(

@@ -22,7 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
-from projections.tables import METADATA, tenant_key
+from projections.tables import METADATA, PERSONAL, tenant_key
 
 PARTITIONS = 16
 DIMENSIONS = (256, 384, 1536)
@@ -42,12 +42,12 @@ memories = Table(
     Column("position", BigInteger, nullable=False),
     Column("subject", Text, nullable=False),
     Column("category", Text, nullable=False),
-    Column("subject_id", Text),
-    Column("user_id", Text),
-    Column("agent_id", Text),
-    Column("session_id", Text),
-    Column("content", Text, nullable=False),
-    Column("metadata", JSONB, nullable=False),
+    Column("subject_id", Text, info=PERSONAL),
+    Column("user_id", Text, info=PERSONAL),
+    Column("agent_id", Text, info=PERSONAL),
+    Column("session_id", Text, info=PERSONAL),
+    Column("content", Text, nullable=False, info=PERSONAL),
+    Column("metadata", JSONB, nullable=False, info=PERSONAL),
     Column("occurred_at", DateTime(timezone=True), nullable=False),
     Column("added_at", DateTime(timezone=True), nullable=False),
     Column("changed_at", DateTime(timezone=True), nullable=False),
@@ -57,7 +57,7 @@ memories = Table(
     Column("confined", Boolean, nullable=False),
     Column("scrubbed", JSONB, nullable=False),
     Column("request_id", Text),
-    Column("words", TSVECTOR, Computed("to_tsvector('english', content)", persisted=True)),
+    Column("words", TSVECTOR, Computed("to_tsvector('english', content)", persisted=True), info=PERSONAL),
     Index("memories_time", "tenant", "occurred_at", "memory_id"),
     Index("memories_subject", "tenant", "subject", "category"),
     Index("memories_user", "tenant", "user_id"),
@@ -76,7 +76,7 @@ memory_vectors = Table(
     Column("category", Text, nullable=False),
     Column("model", Text, nullable=False),
     Column("dimension", Integer, nullable=False),
-    Column("embedding", HALFVEC, nullable=False),
+    Column("embedding", HALFVEC, nullable=False, info=PERSONAL),
     Column("indexed", Boolean, nullable=False, server_default="false"),
     Index("memory_vectors_pending", "tenant", postgresql_where=text("NOT indexed")),
     *(

@@ -14,6 +14,7 @@ import msgspec
 
 from domain.kernel.events import Envelope
 from domain.kernel.personal import Erased
+from domain.memory.erasure_events import MemoriesErased
 from domain.memory.events import MemoryAdded, MemoryDeleted, MemoryRekeyed, MemoryUpdated, Remembered
 from projections.memory.tables import memory_vectors
 from projections.ops import Delete, Row, RowOp, Upsert
@@ -73,6 +74,12 @@ def memory_deleted(envelope: Envelope[MemoryDeleted]) -> Iterable[RowOp]:
     yield Delete(memory_vectors, {"tenant": envelope.tenant, "memory_id": envelope.event.memory_id})
 
 
+def memories_erased(envelope: Envelope[MemoriesErased]) -> Iterable[RowOp]:
+    """Remove the vectors of what an erasure took."""
+    for memory_id in envelope.event.memory_ids:
+        yield Delete(memory_vectors, {"tenant": envelope.tenant, "memory_id": memory_id})
+
+
 def resolver(embeddings: Embeddings) -> Resolver:
     """Return what puts vectors into rows. A confined text gets none from a remote model: its old one goes."""
 
@@ -118,5 +125,6 @@ MEMORY_VECTORS = Projection(
         MemoryUpdated: remembered,
         MemoryRekeyed: remembered,
         MemoryDeleted: memory_deleted,
+        MemoriesErased: memories_erased,
     },
 )

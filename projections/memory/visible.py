@@ -16,6 +16,7 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.types import DateTime
 
 from domain.memory.policy import PolicyBook
+from domain.memory.selection import Selection
 from projections.memory.tables import memories
 
 Conditions = list[ColumnElement[bool]]
@@ -56,6 +57,7 @@ def visible(
     """Return the conditions under which a memory is found."""
     m = table.c
     conditions: Conditions = [not_(ended(book, now, table))]
+    conditions += [not_(_reached(selection, m)) for selection in book.erasing]
     if filters.categories:
         conditions.append(m.category.in_(filters.categories))
     for name in ("subject_id", "user_id", "agent_id", "session_id"):
@@ -69,6 +71,18 @@ def visible(
     if filters.until is not None:
         conditions.append(m.occurred_at < _at(filters.until))
     return conditions
+
+
+def _reached(selection: Selection, m: Any) -> ColumnElement[bool]:
+    """Return the condition that a memory is being erased."""
+    parts: Conditions = [literal(True)]
+    if selection.subject is not None:
+        parts.append(m.subject == selection.subject)
+    if selection.category is not None:
+        parts.append(m.category == selection.category)
+    if selection.before is not None:
+        parts.append(m.occurred_at < _at(selection.before))
+    return and_(*parts)
 
 
 def _over(meant: ColumnElement[bool], ttl_days: int | None, now: datetime, m: Any) -> Conditions:

@@ -9,7 +9,8 @@ from typing import Any
 from domain.kernel.events import Envelope, Event
 from domain.kernel.request_record import RequestRecorded, TokenCounts
 from domain.usage.correction_events import UsageCorrected
-from projections.ops import Add, Insert, RowOp, Update, Upsert
+from domain.usage.erasure_events import RequestRekeyed, RequestSubjectsErased
+from projections.ops import Add, Delete, Insert, RowOp, Update, Upsert
 from projections.projection import Handler, Projection
 from projections.usage.latency import bin_of
 from projections.usage.tables import (
@@ -35,6 +36,21 @@ def request_recorded(envelope: Envelope[RequestRecorded]) -> Iterable[RowOp]:
         )
     if is_metered(event):
         yield from _counts(envelope.tenant, event)
+
+
+def request_rekeyed(envelope: Envelope[RequestRekeyed]) -> Iterable[RowOp]:
+    """Know a user's name from where it stands now."""
+    event = envelope.event
+    if isinstance(event.user, str):
+        yield Upsert(
+            usage_users, {"tenant": envelope.tenant, "subject": cut(event.subject), "name": event.user}
+        )
+
+
+def request_subjects_erased(envelope: Envelope[RequestSubjectsErased]) -> Iterable[RowOp]:
+    """Forget users' names; what they used stays counted under their pseudonyms."""
+    for subject in envelope.event.subjects:
+        yield Delete(usage_users, {"tenant": envelope.tenant, "subject": cut(subject)})
 
 
 def is_metered(event: RequestRecorded) -> bool:
@@ -177,6 +193,8 @@ def usage_corrected(envelope: Envelope[UsageCorrected]) -> Iterable[RowOp]:
 HANDLERS: Mapping[type[Event], Handler] = {
     RequestRecorded: request_recorded,
     UsageCorrected: usage_corrected,
+    RequestRekeyed: request_rekeyed,
+    RequestSubjectsErased: request_subjects_erased,
 }
 
 USAGE = Projection(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from sqlalchemy import BigInteger, Boolean, Column, DateTime, Index, SmallInteger, Table, Text
 from sqlalchemy.dialects.postgresql import JSONB
 
-from projections.tables import METADATA, tenant_key
+from projections.tables import METADATA, PERSONAL, tenant_key
 
 DIMENSIONS = ("total", "workspace", "segment", "provider", "model", "key", "user")
 LATENCY_DIMENSIONS = frozenset({"total", "workspace", "segment", "provider", "model"})
@@ -67,7 +67,7 @@ usage_users = Table(
     METADATA,
     tenant_key(),
     Column("subject", Text, primary_key=True),
-    Column("name", Text, nullable=False),
+    Column("name", Text, nullable=False, info=PERSONAL),
 )
 
 

@@ -99,7 +99,7 @@ async def test_what_was_sent_is_expected_next_and_a_wrong_guess_makes_cautious()
     foresight, batch = Foresight(), [prepare(append_request(1, stream="t1/counter/a"))]
     assert foresight.expected(batch) is None
 
-    judged = Batch(Known(7, GENESIS, {}, {}, {}), 0, no_key, foreseen=True)
+    judged = Batch(Known(7, GENESIS, 0, {}, {}, {}), 0, no_key, foreseen=True)
     judged.judge(batch[0])
     foresight.sent(judged)
     known = foresight.expected(batch)

@@ -27,6 +27,7 @@ from interfaces.composition import Api
 from interfaces.http.app import PREFIX
 from interfaces.http.server import Server, configure, listen
 from tests import services
+from tests.erasing import carry_out_purges
 from tests.fakes.upstream import FakeUpstream
 
 ADMIN_KEY = "aios_admin_of-the-gateway-tests-0123456789"
@@ -183,14 +184,15 @@ async def serving(make: Callable[[], Api]) -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def projecting(settings: Settings, where: Endpoints) -> AsyncIterator[None]:
-    """Keep the read models up to date."""
-    task = asyncio.create_task(run_projector(settings, where))
+    """Keep the read models up to date, and carry out purges."""
+    tasks = [asyncio.create_task(work(settings, where)) for work in (run_projector, carry_out_purges)]
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        for task in tasks:
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 @asynccontextmanager

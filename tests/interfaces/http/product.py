@@ -22,6 +22,7 @@ from infrastructure.settings import Settings
 from interfaces.composition import Api
 from interfaces.http.app import PREFIX
 from interfaces.http.server import Server, configure, listen
+from tests.erasing import carry_out_purges
 
 BASE_URL = "http://testserver.local"
 ADMIN_KEY = "aios_admin_of-these-tests-0123456789"
@@ -72,10 +73,13 @@ class Tenant:
 
 
 @asynccontextmanager
-async def running_product(database: PostgresEndpoint, redis_url: str, data: Path) -> AsyncIterator[Product]:
-    """Run the API and the projector in this event loop."""
+async def running_product(
+    database: PostgresEndpoint, redis_url: str, data: Path, *, erasing: bool = True
+) -> AsyncIterator[Product]:
+    """Run the API and the projector in this event loop, and whoever carries out purges."""
     settings, where = _where(database, redis_url, data)
     projector = asyncio.create_task(run_projector(settings, where))
+    eraser = asyncio.create_task(carry_out_purges(settings, where) if erasing else asyncio.sleep(0))
     api = Api(settings, where)
     try:
         # Not Litestar's AsyncTestClient: it blocks this loop, in which the projector runs.
@@ -84,9 +88,10 @@ async def running_product(database: PostgresEndpoint, redis_url: str, data: Path
             await _ready(client)
             yield Product(api, client)
     finally:
-        projector.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await projector
+        for task in (eraser, projector):
+            task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
 
 
 @asynccontextmanager
@@ -156,5 +161,6 @@ def _where(database: PostgresEndpoint, redis_url: str, data: Path) -> tuple[Sett
         owner_dsn=database.owner_dsn,
         keyring_dsn=database.keyring_dsn,
         redis_url=redis_url,
+        admin_dsn=database.admin_dsn,
     )
     return Settings(data_dir=data, admin_key=ADMIN_KEY), where

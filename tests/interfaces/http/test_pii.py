@@ -84,7 +84,8 @@ async def test_erasing_the_subjects_key_makes_pseudonyms_irreversible(product):
     keyring = product.api.runtime.keyring
 
     reference = keyring.subject_reference(tenant.name, "ann")
-    assert await keyring.destroy_subjects(tenant.name, [reference], "general") == 1
+    shredder = product.api.runtime.shredder
+    assert await shredder.destroy_subjects(tenant.name, [reference], "general") == 1
 
     back = await revealed(tenant, clean["text"])
     assert (back["text"], back["erased"]) == (clean["text"], 2)

@@ -75,6 +75,17 @@ EXPECTED = {
     ("POST", "/memory/policy"): {"admin", "operator"},
     ("GET", "/memory/policy"): {"admin", "operator", "auditor", "service"},
     ("GET", "/analytics/vector-search"): {"admin", "operator", "auditor", "service"},
+    ("DELETE", "/memory/purge"): {"admin", "operator"},
+    ("POST", "/memory/purges/{purge_id}/approve"): {"admin"},
+    ("GET", "/memory/purges"): {"admin", "operator", "auditor"},
+    ("GET", "/memory/purges/{purge_id}"): {"admin", "operator", "auditor"},
+    ("GET", "/memory/purges/{purge_id}/certificate"): {"admin", "operator", "auditor"},
+    ("POST", "/memory/holds"): {"admin", "operator"},
+    ("DELETE", "/memory/holds/{hold_id}"): {"admin", "operator"},
+    ("GET", "/memory/holds"): {"admin", "operator", "auditor"},
+    ("GET", "/memory/audit-logs"): {"admin", "operator", "auditor"},
+    ("POST", "/memory/export"): {"admin", "operator", "auditor"},
+    ("GET", "/audit/keys"): {"admin", "operator", "auditor"},
     ("GET", "/audit/events"): {"admin", "auditor"},
     ("POST", "/v1/chat/completions"): {"admin", "operator", "service"},
     ("POST", "/v1/embeddings"): {"admin", "operator", "service"},
@@ -103,8 +114,8 @@ def full(path: str) -> str:
 def ask(client, method: str, path: str, role: str | None):
     headers = {} if role is None else {"x-api-key": f"key-{role}"}
     body = None if method == "GET" else b"{}"
-    ids = dict.fromkeys(("key_id", "name", "request_id", "memory_id", "invoice_id", "webhook_id"), "x")
-    concrete = full(path).format(**ids)
+    ids = ("key_id", "name", "request_id", "memory_id", "purge_id", "hold_id", "invoice_id", "webhook_id")
+    concrete = full(path).format(**dict.fromkeys(ids, "x"))
     if body is not None:
         headers["content-type"] = "application/json"
     return client.request(method, concrete, headers=headers, content=body)
@@ -140,4 +151,5 @@ def test_a_role_gets_in_where_it_belongs_and_nowhere_else(open_client, method, p
 def test_auditors_change_nothing():
     writes = {key for key, roles in EXPECTED.items() if key[0] != "GET" and "auditor" in roles}
 
-    assert writes == {("POST", "/model-policy/simulate"), ("POST", "/memory/search")}  # they only ask
+    asking = {("POST", "/model-policy/simulate"), ("POST", "/memory/search"), ("POST", "/memory/export")}
+    assert writes == asking

@@ -68,7 +68,7 @@ async def test_the_log_holds_no_secret_but_the_directory_knows_it(store: EventSt
 
 async def test_a_destroyed_data_key_leaves_a_provider_without_credential(store: EventStore):
     ((_, kids),) = await stored_rows(store)
-    assert await store.keyring.destroy("acme", kids) == 1
+    assert (await store.shredder.destroy("acme", kids)).destroyed == 1
     connection = (await live(store)).connection("acme", "vllm")
     assert connection is not None
     assert (connection.api_key, connection.headers) == (None, {})
