@@ -25,14 +25,16 @@ from projections.memory.vectors import MEMORY_VECTORS
 
 CHUNK, AT_ONCE = 500, 50
 COLUMNS = Columns(moment="occurred_at", ttl_days="ttl_days")
-_DELETED = f"""
-SELECT DISTINCT unnest(e.key_ids) FROM (
-    SELECT stream_id, d->>'subject' AS subject, d->>'category' AS category,
+_OF_DELETED = f"""(
+    SELECT stream_id, d->>'memory_id' AS memory_id, d->>'subject' AS subject, d->>'category' AS category,
            (d->>'occurred_at')::timestamptz AS occurred_at
     FROM (SELECT stream_id, convert_from(data, 'UTF8')::jsonb AS d FROM events
-          WHERE type = '{MemoryDeleted.TYPE}' AND tenant = %(tenant)s) AS parsed) AS deleted
+          WHERE type = '{MemoryDeleted.TYPE}' AND tenant = %(tenant)s) AS parsed) AS deleted"""
+_DELETED = f"""
+SELECT DISTINCT unnest(e.key_ids) FROM {_OF_DELETED}
 JOIN events e ON e.stream_id = deleted.stream_id WHERE {{condition}}
 """
+_DELETED_IDS = f"SELECT memory_id FROM {_OF_DELETED} WHERE {{condition}}"
 
 
 class MemoryStore:
@@ -56,6 +58,14 @@ class MemoryStore:
         """Return the memories that are reached and still there."""
         where, values = _reached(reach)
         rows = await self._rows.all(f"SELECT memory_id FROM memories WHERE {where}", values)
+        return {memory_id for (memory_id,) in rows}
+
+    async def deleted_ids(self, reach: Reach) -> set[str]:
+        """Return the memories that were deleted before and are reached all the same: answers quote them."""
+        deleted, values = condition(msgspec.structs.replace(reach.selection, expiry=None), COLUMNS)
+        rows = await self._rows.all(
+            _DELETED_IDS.format(condition=deleted), {**values, "tenant": reach.tenant}
+        )
         return {memory_id for (memory_id,) in rows}
 
     async def keep(self, reach: Reach, kids: Sequence[str]) -> int:

@@ -38,10 +38,13 @@ def all_stores(
     async def erased(reach: Reach) -> set[str]:
         return await memories.ids(reach) | await erased_ids(runtime.log, reach)
 
+    async def deleted(reach: Reach) -> set[str]:
+        return await memories.deleted_ids(reach)
+
     hosted = hosted_memory(settings)
     return (
         *([HostedStore(rows, hosted, erased)] if hosted else ()),
-        AnswerStore(rows, seal, files, [erased, requests.ids]),
+        AnswerStore(rows, seal, files, [erased, deleted, requests.ids]),
         memories,
         VectorStore(rows, files),
         requests,
