@@ -40,6 +40,8 @@ def _value(random: Random, info: inspect.Type) -> Any:
             return random.choice(list(info.values))
         case inspect.StrType():
             return random.choice(TEXTS)
+        case inspect.EnumType():
+            return random.choice(list(info.cls))
         case inspect.BoolType():
             return random.random() < 0.5
         case inspect.IntType():
