@@ -42,6 +42,8 @@ def _value(random: Random, info: inspect.Type) -> Any:
             return random.choice(list(info.cls))
         case inspect.StrType():
             return random.choice(TEXTS)
+        case inspect.EnumType():
+            return random.choice(list(info.cls))
         case inspect.BoolType():
             return random.random() < 0.5
         case inspect.IntType():
