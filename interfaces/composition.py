@@ -141,19 +141,7 @@ class Api:
         self.memory = LiveMemory(
             settings, self.runtime, self.reading, clock, self.metrics, self.pii.scrubbing
         )
-        self.live = LiveState(
-            self.runtime.reader,
-            self.runtime.control_doorbell,
-            CONTROL_TYPES,
-            [
-                self.keys.apply,
-                self.policies.apply,
-                self.providers.apply,
-                self.quotas.apply,
-                self.routing.credentials.apply,
-                self.memory.apply,
-            ],
-        )
+        self.live = self._live()
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
@@ -165,6 +153,17 @@ class Api:
         self.memory.extract_with(self.gateway, self.bus, f"local/{local_model_name(settings)}")
         self._redis: Redis = Redis.from_url(where.redis_url)
         self.app = self._app()
+
+    def _live(self) -> LiveState:
+        folds = [
+            self.keys.apply,
+            self.policies.apply,
+            self.providers.apply,
+            self.quotas.apply,
+            self.routing.credentials.apply,
+            self.memory.apply,
+        ]
+        return LiveState(self.runtime.reader, self.runtime.control_doorbell, CONTROL_TYPES, folds)
 
     def _handlers(self) -> Mapping[Any, Any]:
         private = self.settings.egress == "private"
