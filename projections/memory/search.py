@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import ColumnElement, Double, cast, func, literal, not_, select, text
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.memory.fusion import Ranking
+from projections.memory.halfvec import HALFVEC
 from projections.memory.statistics import TenantStatistics
 from projections.memory.tables import DIMENSIONS, memories, memory_vectors
 

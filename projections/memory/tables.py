@@ -6,7 +6,6 @@ holds up few tenants for a short time. Vectors stand apart from texts, so each i
 
 from __future__ import annotations
 
-from pgvector.sqlalchemy import HALFVEC
 from sqlalchemy import (
     BigInteger,
     Boolean,
@@ -22,6 +21,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
 
+from projections.memory.halfvec import HALFVEC
 from projections.tables import METADATA, PERSONAL, tenant_key
 
 PARTITIONS = 16

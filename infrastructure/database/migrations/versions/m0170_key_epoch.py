@@ -1,7 +1,7 @@
 """The key epoch beside the head of the log: it grows when data keys are retired or destroyed.
 
 Revision ID: 0170
-Revises: 0120
+Revises: 0140
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from alembic import op
 
 revision = "0170"
-down_revision = "0120"
+down_revision = "0140"
 branch_labels = None
 depends_on = None
 
