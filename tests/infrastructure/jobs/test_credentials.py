@@ -42,7 +42,7 @@ async def test_a_retired_credential_is_destroyed(database: PostgresEndpoint, tmp
         assert tuple(ROUTES[removed.type](removed)) == (NAME,)
         call = JobCall(ref=JobRef(NAME, removed.position), envelope=removed, last_attempt=False)
         for _ in range(2):
-            await credentials_job(store.keyring).handler(call)
+            await credentials_job(store.shredder).handler(call)
         acme, other, _ = (await store.reader.read_batch(0, 10)).events
         assert isinstance(acme.event.api_key, Erased)
         assert other.event.api_key == "secret of other"
