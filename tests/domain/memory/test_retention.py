@@ -31,8 +31,8 @@ TOMB = SelectionTombstoned(purge_id="p1", selection=ANNA, tombstoned_at=AT)
 
 def test_a_hold_stops_the_erasure_of_anything_it_could_protect():
     for selection in (ANNA, NOTES, Selection(before=AT)):
-        command = partial(Retention.tombstone, purge_id="p1", selection=selection, at=AT)
-        given(Retention, PLACED).when(command).then_refused(Conflict, "h1")
+        tombstone = partial(Retention.tombstone, purge_id="p1", selection=selection, at=AT)
+        given(Retention, PLACED).when(tombstone).then_refused(Conflict, "h1")
     other = Selection(subject="s_ben")
     given(Retention, PLACED).when(lambda r: r.tombstone("p1", other, AT)).then(
         SelectionTombstoned(purge_id="p1", selection=other, tombstoned_at=AT)

@@ -86,7 +86,7 @@ async def test_a_log_that_was_restored_from_before_a_purge_does_not_know_it(
     ledger = PurgeLedger(tmp_path / "purges.jsonl")
     with psycopg.connect(store.endpoint.system_dsn) as conn:
         rows = conn.execute("SELECT position, encode(chain_hash, 'hex') FROM events ORDER BY 1").fetchall()
-    ledger.enter(entry(rows[1][0], rows[1][1], "known"))
+    ledger.enter(entry(rows[1][0], rows[1][1], purge_id="known"))
     ledger.enter(entry(rows[2][0], "00" * 32, purge_id="other-history"))
     ledger.enter(entry(99, "11" * 32, purge_id="later"))
     async with store.reader.connection() as conn:
