@@ -9,7 +9,7 @@ import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-SUITES = ("event_store", "gateway", "quota", "usage", "simulation", "pii")
+SUITES = ("event_store", "gateway", "quota", "usage", "simulation", "billing", "pii")
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 

@@ -10,7 +10,7 @@ from projections.registry import PROJECTIONS
 from projections.wait import ProjectionWaiter
 
 EVERYTHING = tuple(p.name for p in PROJECTIONS)
-FED_BY_REQUESTS = frozenset({"usage", "experiments"})  # busy: commands do not wait for them
+FED_BY_REQUESTS = frozenset({"usage", "experiments", "billing_usage"})  # busy: commands do not wait for them
 ADMINISTRATION = tuple(name for name in EVERYTHING if name not in FED_BY_REQUESTS)
 BARRIER_S = 2.0
 

@@ -15,6 +15,7 @@ from dotenv import dotenv_values
 
 T = TypeVar("T")
 MASTER_KEY_BYTES = 32
+MOST_WEBHOOK_SECRETS = 2
 SHORTEST_ADMIN_KEY, LONGEST_ADMIN_KEY = 16, 512
 
 
@@ -43,6 +44,9 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
     anthropic_api_key: str | None = None
     anthropic_base_url: str | None = None
     local_model: Path | None = None
+    stripe_secret_key: str | None = None
+    stripe_webhook_secrets: tuple[str, ...] = ()
+    stripe_api_base: str | None = None
     egress: Literal["private", "public"] = "private"
     log_level: str = "INFO"
 
@@ -146,6 +150,14 @@ def _choice(*allowed: str) -> Callable[[str], str]:
     return read
 
 
+def _secrets(text: str) -> tuple[str, ...]:
+    """Return secrets that are separated by commas, two while one replaces the other."""
+    secrets = tuple(part.strip() for part in _text(text).split(","))
+    if not all(secrets) or len(secrets) > MOST_WEBHOOK_SECRETS:
+        raise ValueError("give one secret, or two with a comma between them; an empty one lets anybody sign")
+    return secrets
+
+
 def _model_file(text: str) -> Path:
     path = Path(text).expanduser().absolute()
     if not path.is_file():
@@ -171,6 +183,9 @@ _VARIABLES: Mapping[str, tuple[str, Callable[[str], Any]]] = {
     "OPENAI_BASE_URL": ("openai_base_url", _url("http", "https")),
     "ANTHROPIC_API_KEY": ("anthropic_api_key", _text),
     "ANTHROPIC_BASE_URL": ("anthropic_base_url", _url("http", "https")),
+    "STRIPE_SECRET_KEY": ("stripe_secret_key", _text),
+    "STRIPE_WEBHOOK_SECRET": ("stripe_webhook_secrets", _secrets),
+    "STRIPE_API_BASE": ("stripe_api_base", _url("http", "https")),
     "AIOS_LOCAL_MODEL": ("local_model", _model_file),
     "AIOS_EGRESS": ("egress", _choice("private", "public")),
     "AIOS_LOG_LEVEL": ("log_level", _choice("DEBUG", "INFO", "WARNING", "ERROR")),

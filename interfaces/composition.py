@@ -14,6 +14,7 @@ from litestar import Litestar
 from psycopg import Error as DatabaseError
 from redis.asyncio import Redis
 
+from application.billing.handlers import HANDLERS as BILLING
 from application.binding import bind
 from application.bus import Bus
 from application.orchestration.feedback import HANDLERS as FEEDBACK
@@ -35,6 +36,7 @@ from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
+from infrastructure.billing.desk import BillingDesk
 from infrastructure.embedded.errors import EmbeddedServiceError
 from infrastructure.embedded.local_model import LocalModel
 from infrastructure.event_store.live import LiveState
@@ -153,6 +155,7 @@ class Api:
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
         )
+        self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
         self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
@@ -170,6 +173,7 @@ class Api:
             **bind(FEEDBACK, feedback_ports(self.reading, self.reads.barrier)),
             **bind({**USAGE, **PRICES, **CORRECTIONS}, self.quotas.ports(self.reading, self.reads.barrier)),
             **bind(WEBHOOKS, webhook_ports(self.settings, secrets)),
+            **bind(BILLING, self.billing.ports),
             **bind(WORKFLOWS, WorkflowPorts(cron_problem)),
         }
 
@@ -209,6 +213,7 @@ class Api:
             timetable_of=timetable_of,
             quotas=self.quotas,
             prices_of=self.routing.prices.prices,
+            billing=self.billing,
             simulator=self.routing.simulator,
             target_status=self.routing.health.status,
             observe_request=self.metrics.observe_request,

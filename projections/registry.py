@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from projections.billing.project import BILLING
+from projections.billing.usage_project import BILLING_USAGE
 from projections.orchestration.experiments_project import EXPERIMENTS
 from projections.orchestration.health_project import MODEL_HEALTH
 from projections.orchestration.project import MODEL_POLICIES
@@ -23,4 +25,6 @@ PROJECTIONS: tuple[Projection, ...] = (
     PRICES,
     NOTICES,
     WEBHOOKS,
+    BILLING,
+    BILLING_USAGE,
 )

@@ -44,13 +44,52 @@ MODEL_HEALTH_CHECK = WorkflowDefinition(
     time_limit_s=240.0,
 )
 
+BILLING_PERIOD_CLOSE = WorkflowDefinition(
+    name="billing-period-close",
+    title="Issues the invoices of billing periods that are over",
+    interval_s=3600,
+    catch_up="all",
+    scope="installation",
+    time_limit_s=1800.0,
+)
+
+BILLING_USAGE_REPORT = WorkflowDefinition(
+    name="billing-usage-report",
+    title="Reports used quantities to the payment system that prices them",
+    interval_s=3600,
+    scope="installation",
+)
+
+BILLING_RECONCILIATION_HOURLY = WorkflowDefinition(
+    name="billing-reconciliation-hourly",
+    title="Fetches notices of payments that did not arrive, and looks for invoices that were not sent",
+    interval_s=3600,
+    scope="installation",
+)
+
+BILLING_RECONCILIATION_NIGHTLY = WorkflowDefinition(
+    name="billing-reconciliation-nightly",
+    title="Compares invoices and reported quantities with the log and the payment system",
+    interval_s=86_400,
+    scope="installation",
+    time_limit_s=3600.0,
+)
+
 
 def by_name(definitions: Iterable[WorkflowDefinition]) -> dict[str, WorkflowDefinition]:
     """Return a table of definitions."""
     return {definition.name: definition for definition in definitions}
 
 
-CATALOGUE: Mapping[str, WorkflowDefinition] = by_name([MODEL_HEALTH_CHECK])
+CATALOGUE: Mapping[str, WorkflowDefinition] = by_name(
+    [
+        MODEL_HEALTH_CHECK,
+        BILLING_PERIOD_CLOSE,
+        BILLING_USAGE_REPORT,
+        BILLING_RECONCILIATION_HOURLY,
+        BILLING_RECONCILIATION_NIGHTLY,
+    ]
+)
 
 
 def find(name: str, catalogue: Mapping[str, WorkflowDefinition] = CATALOGUE) -> WorkflowDefinition:

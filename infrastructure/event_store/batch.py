@@ -7,7 +7,7 @@ of arrival, so a bad one is rejected alone and its neighbours never notice.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 from application.ports import Appended, AppendRequest
 from domain.audit.chain import extend, leaf_of_prefixed
@@ -32,50 +32,35 @@ class Known:
     claims: dict[str, str]
 
 
-@dataclass(slots=True)
-class Columns:
-    """The new rows of the log, column by column, each element in PostgreSQL's prefixed binary form."""
+Row = tuple[bytes, ...]
+_COLUMNS = (
+    arrays.TEXT, arrays.TEXT, arrays.INT8, arrays.TEXT, arrays.INT8, arrays.TEXT, arrays.TEXT, arrays.TEXT,
+    arrays.BYTEA, arrays.TEXT, arrays.BYTEA, arrays.BYTEA,
+)  # fmt: skip
 
-    tenants: list[bytes] = field(default_factory=list)
-    streams: list[bytes] = field(default_factory=list)
-    versions: list[bytes] = field(default_factory=list)
-    types: list[bytes] = field(default_factory=list)
-    schema_versions: list[bytes] = field(default_factory=list)
-    command_ids: list[bytes] = field(default_factory=list)
-    correlations: list[bytes] = field(default_factory=list)
-    actors: list[bytes] = field(default_factory=list)
-    data: list[bytes] = field(default_factory=list)
-    key_ids: list[bytes] = field(default_factory=list)
-    leaves: list[bytes] = field(default_factory=list)
-    chains: list[bytes] = field(default_factory=list)
 
-    def parameters(self, last_position: int, recorded_at_us: int) -> list[bytes]:
-        """Return the parameters of the INSERT statement."""
-        return [
-            arrays.bigint(last_position - len(self.tenants) + 1),
-            arrays.timestamp(recorded_at_us),
-            arrays.joined(arrays.TEXT, self.tenants),
-            arrays.joined(arrays.TEXT, self.streams),
-            arrays.joined(arrays.INT8, self.versions),
-            arrays.joined(arrays.TEXT, self.types),
-            arrays.joined(arrays.INT8, self.schema_versions),
-            arrays.joined(arrays.TEXT, self.command_ids),
-            arrays.joined(arrays.TEXT, self.correlations),
-            arrays.joined(arrays.TEXT, self.actors),
-            arrays.joined(arrays.BYTEA, self.data),
-            arrays.joined(arrays.TEXT, self.key_ids),
-            arrays.joined(arrays.BYTEA, self.leaves),
-            arrays.joined(arrays.BYTEA, self.chains),
-        ]
+def row_parameters(rows: list[Row], last_position: int, recorded_at_us: int) -> list[bytes]:
+    """Return the parameters of the INSERT statement: position and time, then an array a column."""
+    return [
+        arrays.bigint(last_position - len(rows) + 1),
+        arrays.timestamp(recorded_at_us),
+        *map(arrays.joined, _COLUMNS, zip(*rows, strict=True)),
+    ]
 
 
 class Batch:
     """The outcome of a batch so far; `results` holds an Appended or the error of each command."""
 
-    def __init__(self, known: Known, recorded_at_us: int, key_of: SealingKey) -> None:
+    def __init__(
+        self, known: Known, recorded_at_us: int, key_of: SealingKey, *, foreseen: bool = False
+    ) -> None:
+        self.foreseen = foreseen
+        self.before = known.position
+        self.versions_before = known.versions.copy() if foreseen else {}
         self.position = known.position
         self.chain = known.chain
-        self.rows = Columns()
+        self.rows: list[Row] = []
+        self.types: set[bytes] = set()
         self.results: list[Appended | AiosError] = []
         self.accepted: list[AppendRequest] = []
         self.new_commands: dict[str, tuple[bytes, int, int]] = {}
@@ -159,19 +144,13 @@ class Batch:
             self._at_us, command.command, command.correlation, command.actor, keys, data,
         )  # fmt: skip
         self.chain = extend(self.chain, leaf)
-        rows = self.rows
-        rows.tenants.append(command.tenant)
-        rows.streams.append(event.stream)
-        rows.versions.append(_INT8_ELEMENT(8, version))
-        rows.types.append(event.type)
-        rows.schema_versions.append(_INT8_ELEMENT(8, encoded.schema_version))
-        rows.command_ids.append(command.command)
-        rows.correlations.append(command.correlation)
-        rows.actors.append(command.actor)
-        rows.data.append(data)
-        rows.key_ids.append(prefixed(b",".join(keys)) if keys else _NO_KEYS)
-        rows.leaves.append(_HASH_PREFIX + leaf)
-        rows.chains.append(_HASH_PREFIX + self.chain)
+        self.types.add(event.type)
+        self.rows.append((
+            command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type,
+            _INT8_ELEMENT(8, encoded.schema_version), command.command, command.correlation, command.actor,
+            data, prefixed(b",".join(keys)) if keys else _NO_KEYS, _HASH_PREFIX + leaf,
+            _HASH_PREFIX + self.chain,
+        ))  # fmt: skip
 
 
 def claim_key(tenant: str, scope: str, name: str) -> str:

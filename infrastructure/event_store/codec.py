@@ -151,7 +151,7 @@ def _open(cls: type[Event], name: str, field: Sealed, row: StoredRow, key_of: Op
 
 
 def _context(tenant: str, stream_id: str, version: int, type_name: str, field: str, kid: str) -> bytes:
-    return "|".join((tenant, stream_id, str(version), type_name, field, kid)).encode()
+    return f"{tenant}|{stream_id}|{version}|{type_name}|{field}|{kid}".encode()
 
 
 @cache

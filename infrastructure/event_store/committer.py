@@ -21,10 +21,11 @@ from domain.audit.chain import microseconds
 from domain.kernel.errors import AiosError, Unavailable
 from infrastructure.ending import end
 from infrastructure.event_store import arrays
-from infrastructure.event_store.batch import Batch
+from infrastructure.event_store.batch import Batch, Known
+from infrastructure.event_store.foresight import Foresight
 from infrastructure.event_store.prepared import PreparedCommand, prefixed_text, prepare
 from infrastructure.event_store.statements import STATEMENTS, known_from, lookups, writes
-from infrastructure.event_store.wire import PipelineConnection, Statement, StatementFailed
+from infrastructure.event_store.wire import Answer, PipelineConnection, Statement, StatementFailed
 from infrastructure.keyring.keyring import Keyring
 
 LANES = 2
@@ -80,6 +81,7 @@ class GroupCommitter:
         self._turn = asyncio.Lock()
         self._lanes = [_Lane() for _ in range(LANES)]
         self._half = -1
+        self._foresight = Foresight()
 
     async def append(self, request: AppendRequest) -> Appended:
         """Store one command's events and return when they are durable.
@@ -167,16 +169,19 @@ class GroupCommitter:
     async def _commit(self, lane: _Lane, batch: list[PreparedCommand]) -> None:
         began = time.perf_counter()
         await self._keyring.ensure({s for c in batch for e in c.events for _, _, s in e.encoded.personal})
-        async with self._turn:
-            if lane.link is None or lane.link.closed:
-                lane.link = await PipelineConnection.open(self._dsn, self._statements)
-            known = known_from(await lane.link.run(lookups(batch)))
-            at_us = microseconds(datetime.now(UTC))
-            judged = Batch(known, at_us, self._keyring.sealing_key)
-            for command in batch:
-                judged.judge(command)
-            written = lane.link.send(self._writes(judged, at_us))
-        await written
+        judged, written = await self._send(lane, batch)
+        try:
+            await written
+        except StatementFailed:
+            if not judged.foreseen:
+                raise
+            self._foresight.was_wrong()
+            return await self._commit(lane, batch)
+        except BaseException:
+            self._foresight.failed()
+            raise
+        if judged.foreseen:
+            self._foresight.came_true()
         for command, result in zip(batch, judged.results, strict=True):
             if isinstance(result, AiosError):
                 command.refuse(result)
@@ -184,16 +189,42 @@ class GroupCommitter:
                 command.resolve(result)
         if self._observe:
             self._observe(len(batch), time.perf_counter() - began)
+        return None
+
+    async def _send(self, lane: _Lane, batch: list[PreparedCommand]) -> tuple[Batch, Answer]:
+        """Judge a batch, on foresight or on what the database says, and put it on the wire."""
+        async with self._turn:
+            if lane.link is None or lane.link.closed:
+                lane.link = await PipelineConnection.open(self._dsn, self._statements)
+            at_us = microseconds(datetime.now(UTC))
+            expected = self._foresight.expected(batch)
+            judged = self._judge(batch, expected, at_us, foreseen=True) if expected else None
+            if judged is None or any(isinstance(result, AiosError) for result in judged.results):
+                known = known_from(await lane.link.run(lookups(batch)))
+                at_us = microseconds(datetime.now(UTC))
+                judged = self._judge(batch, known, at_us)
+            written = lane.link.send(self._writes(judged, at_us))
+            self._foresight.sent(judged)
+        return judged, written
+
+    def _judge(
+        self, batch: list[PreparedCommand], known: Known, at_us: int, *, foreseen: bool = False
+    ) -> Batch:
+        judged = Batch(known, at_us, self._keyring.sealing_key, foreseen=foreseen)
+        for command in batch:
+            judged.judge(command)
+        return judged
 
     def _writes(self, judged: Batch, at_us: int) -> list[Statement]:
         if not judged.new_commands:
             return [(b"rollback", None)]
-        control = not self._control_types.isdisjoint(judged.rows.types)
+        control = not self._control_types.isdisjoint(judged.types)
         extra = [s for model in self._inline for s in model.writes(judged.accepted)]
         statements = writes(judged, at_us, extra, control=control)
         half = judged.position // HALF_PARTITION
         if half != self._half:
             ahead = (judged.position, judged.position + HALF_PARTITION)
-            statements[:0] = [(b"partition", [arrays.bigint(position)]) for position in ahead]
+            begun = 1 if judged.foreseen else 0
+            statements[begun:begun] = [(b"partition", [arrays.bigint(position)]) for position in ahead]
             self._half = half
         return statements

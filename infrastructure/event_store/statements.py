@@ -1,11 +1,14 @@
-"""The SQL of the committer: two round trips a batch, one to lock and look, one to write."""
+"""The SQL of the committer: one round trip a batch that was foreseen, else two: to lock and look, to write.
+
+A foreseen batch divides by zero or violates a key where something is not as it was expected.
+"""
 
 from __future__ import annotations
 
 from psycopg import pq
 
 from infrastructure.event_store import arrays
-from infrastructure.event_store.batch import Batch, Known, claim_key
+from infrastructure.event_store.batch import Batch, Known, claim_key, row_parameters
 from infrastructure.event_store.prepared import PreparedCommand
 from infrastructure.event_store.wire import Statement
 
@@ -38,6 +41,15 @@ FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::
     b"drop_claims": b"DELETE FROM claims WHERE claim_key = ANY($1::text[])",
     b"head": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1)"
     b" SELECT pg_notify('aios_log', $3::text)",
+    b"advance": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea"
+    b" WHERE id = 1 AND position = $4::bigint RETURNING 1)"
+    b" SELECT 1 / count(*), pg_notify('aios_log', $3::text) FROM head",
+    b"new_streams": b"INSERT INTO streams (stream_id, tenant, version)"
+    b" SELECT i, split_part(i, '/', 1), v FROM unnest($1::text[], $2::bigint[]) AS new (i, v)",
+    b"move_streams": b"WITH moved AS (UPDATE streams s SET version = n.v"
+    b" FROM unnest($1::text[], $2::bigint[], $3::bigint[]) AS n (i, v, e)"
+    b" WHERE s.stream_id = n.i AND s.version = n.e RETURNING 1)"
+    b" SELECT 1 / (count(*) = $4::bigint)::int FROM moved",
     b"control": b"SELECT pg_notify('aios_control', $1::text)",
     b"commit": b"COMMIT",
     b"rollback": b"ROLLBACK",
@@ -79,28 +91,55 @@ def known_from(results: list[pq.abc.PGresult]) -> Known:
 
 
 def writes(batch: Batch, recorded_at_us: int, inline: list[Statement], *, control: bool) -> list[Statement]:
-    """Return the second round trip: every row of the batch, one NOTIFY (two with control events), COMMIT."""
+    """Return what writes a batch: every row of it, one NOTIFY (two with control events), COMMIT."""
     position = str(batch.position).encode()
+    head = [arrays.bigint(batch.position), batch.chain, position]
     statements: list[Statement] = []
+    if batch.foreseen:
+        statements += [(b"begin", None), (b"advance", [*head, arrays.bigint(batch.before)])]
     if batch.new_versions:
-        versions = [arrays.texts(batch.new_versions), arrays.bigints(batch.new_versions.values())]
-        statements.append((b"insert", batch.rows.parameters(batch.position, recorded_at_us)))
-        statements.append((b"set_streams", versions))
-    commands = batch.new_commands
-    tenants, firsts, lasts = zip(*commands.values(), strict=True)
-    keys = [arrays.texts(commands), arrays.joined(arrays.TEXT, tenants)]
-    statements.append((b"add_commands", [*keys, arrays.bigints(firsts), arrays.bigints(lasts)]))
-    if batch.released:
-        statements.append((b"drop_claims", [arrays.texts(batch.released)]))
-    if batch.new_claims:
-        claim_tenants, holders = zip(*batch.new_claims.values(), strict=True)
-        columns = (batch.new_claims, claim_tenants, holders)
-        statements.append((b"set_claims", [arrays.texts(column) for column in columns]))
-    statements += inline
-    statements.append((b"head", [arrays.bigint(batch.position), batch.chain, position]))
+        statements.append((b"insert", row_parameters(batch.rows, batch.position, recorded_at_us)))
+        statements += _moves(batch) if batch.foreseen else [(b"set_streams", _versions(batch.new_versions))]
+    statements += [_commands(batch), *_claims(batch), *inline]
+    if not batch.foreseen:
+        statements.append((b"head", head))
     if control:
         statements.append((b"control", [position]))
     statements.append((b"commit", None))
+    return statements
+
+
+def _moves(batch: Batch) -> list[Statement]:
+    """Return the statements that move the streams on, each from exactly the version that was expected."""
+    first = {stream: v for stream, v in batch.new_versions.items() if not batch.versions_before[stream]}
+    later = {stream: v for stream, v in batch.new_versions.items() if batch.versions_before[stream]}
+    statements: list[Statement] = []
+    if first:
+        statements.append((b"new_streams", _versions(first)))
+    if later:
+        before = arrays.bigints(batch.versions_before[stream] for stream in later)
+        statements.append((b"move_streams", [*_versions(later), before, arrays.bigint(len(later))]))
+    return statements
+
+
+def _versions(streams: dict[str, int]) -> list[bytes]:
+    return [arrays.texts(streams), arrays.bigints(streams.values())]
+
+
+def _commands(batch: Batch) -> Statement:
+    tenants, firsts, lasts = zip(*batch.new_commands.values(), strict=True)
+    keys = [arrays.texts(batch.new_commands), arrays.joined(arrays.TEXT, tenants)]
+    return b"add_commands", [*keys, arrays.bigints(firsts), arrays.bigints(lasts)]
+
+
+def _claims(batch: Batch) -> list[Statement]:
+    statements: list[Statement] = []
+    if batch.released:
+        statements.append((b"drop_claims", [arrays.texts(batch.released)]))
+    if batch.new_claims:
+        tenants, holders = zip(*batch.new_claims.values(), strict=True)
+        columns = (batch.new_claims, tenants, holders)
+        statements.append((b"set_claims", [arrays.texts(column) for column in columns]))
     return statements
 
 

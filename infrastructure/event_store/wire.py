@@ -18,6 +18,7 @@ from domain.kernel.errors import Unavailable
 
 ANSWER_WITHIN_S = 20.0
 Statement = tuple[bytes, Sequence[bytes | None] | None]
+Answer = Coroutine[Any, Any, list[pq.abc.PGresult]]
 _GOOD = (pq.ExecStatus.COMMAND_OK, pq.ExecStatus.TUPLES_OK)
 
 
@@ -72,7 +73,7 @@ class PipelineConnection:
         """
         return await self.send(statements)
 
-    def send(self, statements: Sequence[Statement]) -> Coroutine[Any, Any, list[pq.abc.PGresult]]:
+    def send(self, statements: Sequence[Statement]) -> Answer:
         """Put statements on the wire now; awaiting the answer does what `run` says."""
         send = self._conn.send_query_prepared
         try:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import AsyncExitStack, aclosing, asynccontextmanager
 from datetime import UTC, datetime
 
 from application.orchestration.specs import ProviderSpecs
 from application.workflows.running import RunPorts, WorkflowHandler
 from domain.registry import event_registry
 from domain.workflows.catalogue import MODEL_HEALTH_CHECK
+from infrastructure.billing.background import BillingWork
 from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.credentials import credentials_job
 from infrastructure.jobs.health import SdkProber, model_health_check
@@ -35,12 +36,16 @@ async def worker(settings: Settings, where: Endpoints) -> None:
         _runtime(settings, where, "worker") as runtime,
         aclosing(HttpSender(allow_private=settings.egress == "private")) as sender,
         job_pool(where.system_dsn, size=CONNECTIONS_A_THREAD * THREADS) as pool,
+        AsyncExitStack() as stack,
     ):
+        billing = BillingWork(settings, runtime, runtime.engine(where.system_dsn, size=2), _clock)
+        stack.push_async_callback(billing.close)
         ports = RunPorts(runtime.log, AdvisoryLocks(pool), _clock)
         await run_worker(
             redis_url=where.redis_url,
             jobs=[
-                *workflow_jobs(_workflow_handlers(settings, runtime), ports),
+                *workflow_jobs(_workflow_handlers(settings, runtime, billing), ports),
+                *billing.jobs(),
                 credentials_job(runtime.keyring),
                 *webhook_jobs(runtime.log, runtime.tail.at, sender, _clock),
             ],
@@ -66,12 +71,17 @@ async def scheduler(settings: Settings, where: Endpoints) -> None:
         await run_scheduler(log=runtime.log, tail=runtime.tail, pool=pool, clock=_clock)
 
 
-def _workflow_handlers(settings: Settings, runtime: Runtime) -> dict[str, WorkflowHandler]:
+def _workflow_handlers(
+    settings: Settings, runtime: Runtime, billing: BillingWork
+) -> dict[str, WorkflowHandler]:
     """Return the handler of every workflow of the catalogue."""
     specs = ProviderSpecs(allow_private=settings.egress == "private")
     system = runtime.engine(runtime.where.system_dsn, size=2)
     prober = SdkProber(runtime.log, specs)
-    return {MODEL_HEALTH_CHECK.name: model_health_check(runtime.log, system, _clock, prober)}
+    return {
+        MODEL_HEALTH_CHECK.name: model_health_check(runtime.log, system, _clock, prober),
+        **billing.workflows(),
+    }
 
 
 @asynccontextmanager

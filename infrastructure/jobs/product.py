@@ -12,9 +12,10 @@ from application.workflows.running import RunPorts, WorkflowHandler, WorkflowRun
 from domain.kernel.events import Envelope
 from domain.workflows.catalogue import CATALOGUE, WorkflowDefinition
 from domain.workflows.events import RunRequested, TickRecorded
+from infrastructure.billing.payment_jobs import ROUTES as PAYMENTS
 from infrastructure.jobs import credentials
 from infrastructure.jobs.job import Job, JobCall
-from infrastructure.jobs.outbox import Routes
+from infrastructure.jobs.outbox import Routes, merged
 from infrastructure.webhooks import jobs as webhooks
 
 WORKFLOW_RETRIES = 5
@@ -66,9 +67,6 @@ def _runs_of(envelope: Envelope[Any]) -> Iterable[str]:
     return (workflow_job_name(envelope.event.workflow),)
 
 
-ROUTES: Routes = {
-    TickRecorded.TYPE: _runs_of,
-    RunRequested.TYPE: _runs_of,
-    **credentials.ROUTES,
-    **webhooks.ROUTES,
-}
+ROUTES: Routes = merged(
+    {TickRecorded.TYPE: _runs_of, RunRequested.TYPE: _runs_of}, credentials.ROUTES, PAYMENTS, webhooks.ROUTES
+)

@@ -11,6 +11,9 @@ from litestar.types import ControllerRouterHandler
 
 from interfaces.http import (
     audit,
+    billing,
+    billing_invoices,
+    billing_payments,
     console,
     corrections,
     experiments,
@@ -59,6 +62,9 @@ CONTEXTS: Final[list[ControllerRouterHandler]] = [
     prices.router,
     notices.router,
     corrections.router,
+    billing.router,
+    billing_invoices.router,
+    billing_payments.router,
     requests.router,
     webhooks.router,
     workflows.router,

@@ -12,6 +12,7 @@ from typing import Protocol, cast
 from litestar.types import Scope
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from application.billing.previews import Preview
 from application.bus import Caller, Command, Outcome
 from application.event_listing import ListEvents
 from application.idempotency import IdempotencyStore
@@ -20,6 +21,7 @@ from application.ports import Clock
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Streamed, Whole
 from application.processes.simulation import Simulator
+from domain.billing.ledger import Ledger
 from domain.orchestration.catalogue import Target
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
@@ -63,6 +65,24 @@ class Quotas(Protocol):
         ...
 
 
+class BillingService(Protocol):
+    """What the billing routes need beside read models: drafts of invoices, and a tenant's ledger."""
+
+    async def preview(self, tenant: str, *, at: datetime | None, position: int | None) -> Preview: ...
+
+    async def ledger(self, tenant: str) -> Ledger: ...
+
+    async def receive(self, body: bytes, signature: str) -> bool:
+        """Store a notice of the payment system, once; tells whether it is new."""
+        ...
+
+    @property
+    def collects(self) -> bool: ...
+
+    @property
+    def takes_notices(self) -> bool: ...
+
+
 @dataclass(frozen=True, kw_only=True)
 class Services:
     """The product as the HTTP interface sees it.
@@ -93,6 +113,7 @@ class Services:
     timetable_of: TimetableOf
     quotas: Quotas
     prices_of: Callable[[str, Target, datetime], UnitPrices | None]
+    billing: BillingService
     simulator: Simulator
     target_status: Callable[[str, str, str], LiveStatus | None]
     observe_request: Callable[[str, str, int, float], None]

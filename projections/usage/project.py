@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.kernel.events import Envelope, Event
 from domain.kernel.request_record import RequestRecorded, TokenCounts
-from domain.usage.correction_events import UsageCorrected
+from domain.kernel.usage_correction import UsageCorrected
 from projections.ops import Add, Insert, RowOp, Update, Upsert
 from projections.projection import Handler, Projection
 from projections.usage.latency import bin_of

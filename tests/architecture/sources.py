@@ -20,6 +20,7 @@ CONTEXTS = (
     "voice",
     "usage",
     "webhooks",
+    "billing",
     "audit",
 )
 NOT_OURS = {"node_modules", "dist", "__pycache__"}

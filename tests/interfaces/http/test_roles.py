@@ -40,6 +40,17 @@ EXPECTED = {
     ("POST", "/usage/corrections"): {"admin"},
     ("GET", "/usage/corrections"): {"admin", "operator", "auditor", "service"},
     ("GET", "/usage/notices"): {"admin", "operator", "auditor"},
+    ("POST", "/billing/plans"): {"platform"},
+    ("GET", "/billing/plans"): {"admin", "operator", "auditor", "platform"},
+    ("POST", "/billing/subscription"): {"admin", "platform"},
+    ("GET", "/billing/subscription"): {"admin", "operator", "auditor", "platform"},
+    ("DELETE", "/billing/subscription"): {"admin", "platform"},
+    ("POST", "/billing/credits"): {"platform"},
+    ("GET", "/billing/credits"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/preview"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/invoices"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/invoices/{invoice_id}"): {"admin", "operator", "auditor", "platform"},
+    ("GET", "/billing/reconciliation"): {"admin", "operator", "auditor", "platform"},
     ("GET", "/requests"): {"admin", "operator", "auditor", "service"},
     ("GET", "/requests/{request_id}"): {"admin", "operator", "auditor", "service"},
     ("POST", "/webhooks"): {"admin"},
@@ -57,7 +68,7 @@ EXPECTED = {
     ("POST", "/v1/messages/count_tokens"): {"admin", "operator", "service"},
     ("GET", "/v1/models"): {"admin", "operator", "service"},
 }
-PUBLIC = {("POST", "/session"), ("DELETE", "/session")}
+PUBLIC = {("POST", "/session"), ("DELETE", "/session"), ("POST", "/billing/stripe/webhook")}
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +89,8 @@ def full(path: str) -> str:
 def ask(client, method: str, path: str, role: str | None):
     headers = {} if role is None else {"x-api-key": f"key-{role}"}
     body = None if method == "GET" else b"{}"
-    concrete = full(path).format(key_id="x", name="x", request_id="x", webhook_id="x")
+    ids = dict.fromkeys(("key_id", "name", "request_id", "webhook_id", "invoice_id"), "x")
+    concrete = full(path).format(**ids)
     if body is not None:
         headers["content-type"] = "application/json"
     return client.request(method, concrete, headers=headers, content=body)

@@ -1,0 +1,1 @@
+"""Use cases of billing: publish plans, subscribe, grant credit, preview and close periods."""

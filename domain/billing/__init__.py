@@ -1,0 +1,1 @@
+"""What usage costs the tenant: plans, credits, invoices, and what the payment system says about them."""

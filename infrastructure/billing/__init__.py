@@ -1,0 +1,1 @@
+"""Billing's ties to the world: counted usage, and the payment system."""

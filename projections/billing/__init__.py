@@ -1,0 +1,1 @@
+"""Read models of billing: metered usage, plans, credits, invoices, and differences found."""

@@ -1,0 +1,1 @@
+"""Billing on a real log, real read models and, for payments, a server that speaks Stripe."""
