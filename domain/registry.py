@@ -6,6 +6,7 @@ from domain.billing.events import EVENTS as BILLING
 from domain.billing.payment_events import EVENTS as PAYMENTS
 from domain.kernel.events import Event, EventRegistry
 from domain.kernel.request_record import RequestRecorded, ShadowRecorded
+from domain.kernel.usage_correction import UsageCorrected
 from domain.memory.access_events import EVENTS as MEMORY_ACCESS
 from domain.memory.erasure_events import EVENTS as MEMORY_ERASURE
 from domain.memory.events import EVENTS as MEMORY
@@ -16,14 +17,13 @@ from domain.orchestration.events import EVENTS as ORCHESTRATION
 from domain.orchestration.feedback_events import EVENTS as FEEDBACK
 from domain.orchestration.health_events import EVENTS as MODEL_HEALTH
 from domain.tenancy.events import EVENTS as TENANCY
-from domain.usage.correction_events import EVENTS as CORRECTIONS
 from domain.usage.erasure_events import EVENTS as USAGE_ERASURE
 from domain.usage.events import EVENTS as USAGE
 from domain.usage.price_events import EVENTS as PRICES
 from domain.webhooks.events import EVENTS as WEBHOOKS
 from domain.workflows.events import EVENTS as WORKFLOWS
 
-KERNEL: tuple[type[Event], ...] = (RequestRecorded, ShadowRecorded)
+KERNEL: tuple[type[Event], ...] = (RequestRecorded, ShadowRecorded, UsageCorrected)
 
 
 def event_registry() -> EventRegistry:
@@ -47,7 +47,6 @@ def event_registry() -> EventRegistry:
         BILLING,
         PAYMENTS,
         PRICES,
-        CORRECTIONS,
         WEBHOOKS,
     ):
         registry.register(classes)

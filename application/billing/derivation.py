@@ -8,12 +8,13 @@ from typing import Any
 
 from application.ports import EventLog
 from domain.billing.drafting import Usage
-from domain.billing.metering import Amounts, Cell, by_model, cell_of, is_billable
+from domain.billing.metering import Amounts, Cell, by_model, cell_of, corrected_cell_of, is_billable
 from domain.kernel.events import Envelope
 from domain.kernel.request_record import RequestRecorded
+from domain.kernel.usage_correction import UsageCorrected
 from domain.kernel.values import Period
 
-TYPES = (RequestRecorded.TYPE,)
+TYPES = (RequestRecorded.TYPE, UsageCorrected.TYPE)
 """Event types that change usage."""
 
 
@@ -22,6 +23,8 @@ def metered(envelope: Envelope[Any]) -> Iterator[Cell]:
     event = envelope.event
     if isinstance(event, RequestRecorded) and is_billable(event):
         yield cell_of(event)
+    elif isinstance(event, UsageCorrected):
+        yield corrected_cell_of(event)
 
 
 async def cells_between(log: EventLog, tenant: str, after: int, upto: int) -> AsyncIterator[Cell]:

@@ -10,11 +10,15 @@ from typing import Any
 
 import msgspec
 
+from domain.billing.events import InvoiceIssued, InvoicePaid, InvoicePaymentFailed
 from domain.kernel.events import Envelope, Event
 from domain.kernel.personal import personal_fields
 from domain.usage.events import HardCapReached, SoftCapReached
 
-OFFERED: Mapping[str, type[Event]] = {cls.TYPE: cls for cls in (SoftCapReached, HardCapReached)}
+OFFERED: Mapping[str, type[Event]] = {
+    cls.TYPE: cls
+    for cls in (SoftCapReached, HardCapReached, InvoiceIssued, InvoicePaid, InvoicePaymentFailed)
+}
 
 
 def body_of(envelope: Envelope[Any]) -> bytes:

@@ -15,9 +15,9 @@ from application.usage.money import check_currency
 from application.usage.ports import UsagePorts
 from domain.kernel.errors import InvalidInput, NotFound
 from domain.kernel.request_record import TokenCounts
+from domain.kernel.usage_correction import UsageCorrected
 from domain.kernel.values import MICROS
 from domain.usage.correction import Change, Correction
-from domain.usage.correction_events import UsageCorrected
 from domain.usage.quota import MOST_MICROS
 
 WRITERS = ("admin",)

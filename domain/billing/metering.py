@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 import msgspec
 
 from domain.kernel.request_record import RequestRecorded, TokenCounts
+from domain.kernel.usage_correction import Metered, UsageCorrected
 
 BLOCK_BITS = 12
 """A block is 4096 positions of the log: so many events at most are read to know the usage at a position."""
@@ -30,6 +31,9 @@ class Amounts(msgspec.Struct, frozen=True, kw_only=True):
     cache_write: int = 0
     output: int = 0
     cost_micros: int = 0
+
+    def __sub__(self, other: Amounts) -> Amounts:
+        return Amounts(**{n: getattr(self, n) - getattr(other, n) for n in AMOUNTS})
 
     def __add__(self, other: Amounts) -> Amounts:
         return Amounts(**{n: getattr(self, n) + getattr(other, n) for n in AMOUNTS})
@@ -59,15 +63,26 @@ def is_billable(event: RequestRecorded) -> bool:
 def amounts_of(event: RequestRecorded) -> Amounts:
     """Return what one request adds."""
     usage = event.usage or _NOTHING
+    return _amounts(Metered(usage=usage, cost_micros=event.cost_micros, unpriced=event.unpriced), 1)
+
+
+def corrected_cell_of(event: UsageCorrected) -> Cell:
+    """Return what a correction adds to the cell of the request that it names; amounts may be negative."""
+    more = _amounts(event.after, 0) - _amounts(event.before, 0)
+    return Cell(model=model_of(event), quarter=quarter_of(event.started_at), amounts=more)
+
+
+def _amounts(metered: Metered, requests: int) -> Amounts:
+    usage = metered.usage
     cached, written = usage.cached_input or 0, usage.cache_write or 0
     return Amounts(
-        requests=1,
-        unpriced=int(event.unpriced),
+        requests=requests,
+        unpriced=int(metered.unpriced),
         input=max(0, (usage.input or 0) - cached - written),
         cached_input=cached,
         cache_write=written,
         output=usage.output or 0,
-        cost_micros=event.cost_micros or 0,
+        cost_micros=metered.cost_micros or 0,
     )
 
 
@@ -76,7 +91,7 @@ def cell_of(event: RequestRecorded) -> Cell:
     return Cell(model=model_of(event), quarter=quarter_of(event.started_at), amounts=amounts_of(event))
 
 
-def model_of(event: RequestRecorded) -> str:
+def model_of(event: RequestRecorded | UsageCorrected) -> str:
     """Return `provider/model`, at most 256 characters."""
     return f"{event.provider or ''}/{event.model or ''}"[:256]
 

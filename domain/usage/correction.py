@@ -11,7 +11,7 @@ from domain.kernel.aggregate import Aggregate
 from domain.kernel.errors import FieldError, InvalidInput
 from domain.kernel.events import Event
 from domain.kernel.request_record import RequestRecorded, TokenCounts
-from domain.usage.correction_events import Metered, UsageCorrected
+from domain.kernel.usage_correction import Metered, UsageCorrected
 from domain.usage.quota_use import is_metered
 
 

@@ -23,6 +23,7 @@ from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.credentials import credentials_job
 from infrastructure.jobs.health import SdkProber, model_health_check
 from infrastructure.jobs.locks import AdvisoryLocks
+from infrastructure.jobs.outbox import merged
 from infrastructure.jobs.processes import THREADS, run_outbox, run_scheduler, run_worker, stop_on_signals
 from infrastructure.jobs.product import ROUTES, workflow_jobs
 from infrastructure.jobs.purges import purge_job
@@ -75,7 +76,7 @@ async def outbox(settings: Settings, where: Endpoints) -> None:
             redis_url=where.redis_url,
             dsn=where.system_dsn,
             tail=runtime.tail,
-            routes={**ROUTES, **mirror_routes(settings)},
+            routes=merged(ROUTES, mirror_routes(settings)),
         )
 
 

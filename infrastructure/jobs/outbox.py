@@ -27,6 +27,19 @@ from infrastructure.jobs.locks import try_lock
 Routes = Mapping[str, Callable[[Envelope[Any]], Iterable[str]]]
 """By event type: the names of the jobs that an event asks for."""
 
+
+def merged(*every: Routes) -> Routes:
+    """Return routes of which an event takes all that were made for its type."""
+    names = {
+        name: [routes[name] for routes in every if name in routes] for routes in every for name in routes
+    }
+
+    def all_of(routes: Sequence[Callable[[Envelope[Any]], Iterable[str]]]) -> Callable[..., Iterable[str]]:
+        return lambda envelope: [job for route in routes for job in route(envelope)]
+
+    return {name: all_of(routes) for name, routes in names.items()}
+
+
 FORGET_EVERY_S = 3600.0
 logger = logging.getLogger(__name__)
 

@@ -15,7 +15,7 @@ from domain.workflows.events import RunRequested, TickRecorded
 from infrastructure.billing.payment_jobs import ROUTES as PAYMENTS
 from infrastructure.jobs import credentials, purges
 from infrastructure.jobs.job import Job, JobCall
-from infrastructure.jobs.outbox import Routes
+from infrastructure.jobs.outbox import Routes, merged
 from infrastructure.webhooks import jobs as webhooks
 
 WORKFLOW_RETRIES = 5
@@ -67,11 +67,10 @@ def _runs_of(envelope: Envelope[Any]) -> Iterable[str]:
     return (workflow_job_name(envelope.event.workflow),)
 
 
-ROUTES: Routes = {
-    TickRecorded.TYPE: _runs_of,
-    RunRequested.TYPE: _runs_of,
-    **credentials.ROUTES,
-    **webhooks.ROUTES,
-    **purges.ROUTES,
-    **PAYMENTS,
-}
+ROUTES: Routes = merged(
+    {TickRecorded.TYPE: _runs_of, RunRequested.TYPE: _runs_of},
+    credentials.ROUTES,
+    webhooks.ROUTES,
+    purges.ROUTES,
+    PAYMENTS,
+)

@@ -9,7 +9,7 @@ from typing import Protocol
 from application.ports import AppendRequest
 from domain.audit.chain import microseconds
 from domain.kernel.request_record import RequestRecorded
-from domain.usage.correction_events import UsageCorrected
+from domain.kernel.usage_correction import UsageCorrected
 from domain.usage.events import QuotaSet
 from domain.usage.quota import Account, scopes_of
 from domain.usage.quota_use import is_metered, usage_of

@@ -11,7 +11,7 @@ from application.processes.gateway.quota_admission import QuotaAdmission
 from application.processes.gateway.quota_ports import CostBounds
 from application.usage.ports import UsagePorts
 from domain.kernel.events import Envelope
-from domain.usage.correction_events import UsageCorrected
+from domain.kernel.usage_correction import UsageCorrected
 from domain.usage.quota import Scope, scopes_of
 from infrastructure.quota.records import Barrier, Reading, record_finder
 from infrastructure.quota.service import QuotaService, cancelled_between

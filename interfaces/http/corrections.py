@@ -46,6 +46,7 @@ async def get_corrections(
 ) -> Page[CorrectionView]:
     """List corrections of usage, newest first; a key bound to a workspace sees those of its own."""
     before = int(place_of(cursor, "corrections", int)[0]) if cursor else None
+    await request.services.read_barrier()
     async with request.reading() as conn:
         found = await list_corrections(
             conn, request_id=request_id, workspace=request.caller.workspace, limit=limit + 1, before=before

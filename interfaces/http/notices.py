@@ -28,6 +28,7 @@ async def list_notices(
 ) -> Page[QuotaNotice]:
     """List soft caps that were crossed and hard caps that refused, newest first: one a scope and month."""
     before = int(place_of(cursor, "notices", int)[0]) if cursor else None
+    await request.services.read_barrier()
     async with request.reading() as conn:
         found = await notices_of(conn, month=month, limit=limit + 1, before=before)
     return Page.of(found, limit, lambda last: cursor_of("notices", last.position))

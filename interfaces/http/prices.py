@@ -178,6 +178,7 @@ async def end_price(
 async def list_prices(request: ApiRequest, limit: Limit = 50, cursor: Cursor = None) -> Page[ContractView]:
     """List the tenant's contracts that have not ended, by provider and model."""
     after = _pair(cursor)
+    await request.services.read_barrier()
     async with request.reading() as conn:
         found = await price_queries.list_contract_prices(conn, limit=limit + 1, after=after)
     views = [ContractView.of(each) for each in found]
@@ -199,6 +200,7 @@ async def get_history(
 ) -> Page[ContractView]:
     """List what was set for a model, newest first: when, by whom, and why."""
     before = int(place_of(cursor, "price-history", int)[0]) if cursor else None
+    await request.services.read_barrier()
     async with request.reading() as conn:
         found = await price_queries.contract_price_history(
             conn, provider, model, limit=limit + 1, before=before
@@ -245,6 +247,7 @@ async def get_effective(
 )
 async def list_editions(request: ApiRequest) -> Page[Edition]:
     """List the imported editions of the public price book, newest first; each is immutable."""
+    await request.services.read_barrier()
     async with request.reading() as conn:
         return Page(await price_queries.list_price_books(conn))
 

@@ -48,6 +48,7 @@ async def create_webhook(request: ApiRequest, data: JSONBody[CreateWebhook]) -> 
 @read("/webhooks", roles=READ, summary="List webhooks", operation_id="listWebhooks")
 async def list_webhooks(request: ApiRequest) -> Page[WebhookView]:
     """List the tenant's endpoints, oldest first."""
+    await request.services.read_barrier()
     async with request.reading() as conn:
         return Page(await queries.list_webhooks(conn))
 

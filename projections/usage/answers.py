@@ -9,7 +9,7 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from domain.kernel.request_record import Decision, Outcome, PiiReport, UsageSource
-from domain.usage.correction_events import Metered
+from domain.kernel.usage_correction import Metered
 
 By = Literal["model", "provider", "workspace", "segment", "key", "user"]
 Interval = Literal["hour", "day", "week", "month"]

@@ -8,7 +8,7 @@ import msgspec
 from sqlalchemy import Text, cast, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from domain.usage.correction_events import Metered
+from domain.kernel.usage_correction import Metered
 from projections.usage.answers import CorrectionView
 from projections.usage.tables import usage_corrections
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from domain.kernel.events import Envelope, Event
 from domain.kernel.request_record import RequestRecorded, TokenCounts
-from domain.usage.correction_events import UsageCorrected
+from domain.kernel.usage_correction import UsageCorrected
 from domain.usage.erasure_events import RequestRekeyed, RequestSubjectsErased
 from projections.ops import Add, Delete, Insert, RowOp, Update, Upsert
 from projections.projection import Handler, Projection

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-from sqlalchemy import Select, select
+from sqlalchemy import ColumnElement, Select, Subquery, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from domain.kernel.values import usd_text
@@ -66,7 +66,7 @@ async def usage_breakdown(
     InvalidInput for a bad period.
     """
     parts = cut(from_, to, largest=_LARGEST.get(interval, "day"))
-    rows = (await conn.execute(_breakdown(by, parts, interval).limit(limit + 1))).mappings().all()
+    rows = (await conn.execute(_breakdown(by, parts, interval, limit + 1))).mappings().all()
     histograms = await _histograms(conn, by, parts, interval)
     return UsageBreakdown(
         by=by,
@@ -79,15 +79,19 @@ async def usage_breakdown(
     )
 
 
-def _breakdown(by: By, parts: Cut, interval: Interval | None) -> Select[Any]:
-    groups = sums(by, parts, interval).subquery("groups")
+def _breakdown(by: By, parts: Cut, interval: Interval | None, limit: int) -> Select[Any]:
+    """Select the first groups in order; names are looked up for those alone."""
+    every = sums(by, parts, interval).subquery("every")
+    groups = select(every).order_by(*_order(every)).limit(limit).subquery("groups")
     query = select(as_of(PROJECTION).label("position"), groups)
     if by == "user":
         named = usage_users.c.subject == groups.c.value
         query = query.add_columns(usage_users.c.name).outerjoin_from(groups, usage_users, named)
-    return query.order_by(
-        groups.c.since.asc(), groups.c.cost_micros.desc(), groups.c.requests.desc(), groups.c.value
-    )
+    return query.order_by(*_order(groups))
+
+
+def _order(groups: Subquery) -> tuple[ColumnElement[Any], ...]:
+    return (groups.c.since.asc(), groups.c.cost_micros.desc(), groups.c.requests.desc(), groups.c.value)
 
 
 def _item(by: By, row: Mapping[str, Any], histograms: Mapping[Group, Histogram]) -> BreakdownItem:

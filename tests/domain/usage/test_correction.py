@@ -8,8 +8,8 @@ import pytest
 
 from domain.kernel.errors import InvalidInput
 from domain.kernel.request_record import Attempt, Decision, RequestRecorded, TokenCounts
+from domain.kernel.usage_correction import Metered
 from domain.usage.correction import Change, Correction, Recorded
-from domain.usage.correction_events import Metered
 
 AT = datetime(2030, 1, 2, tzinfo=UTC)
 USED = TokenCounts(input=100, cached_input=10, output=50)

@@ -28,6 +28,7 @@ class Sharing(RuleBasedStateMachine):
         self.rows = [dict.fromkeys(ACCOUNTS, 0) for _ in range(3)]
         self.nodes = [{account: Slice() for account in ACCOUNTS} for _ in range(3)]
         self.open: list[tuple[int, dict[Account, int]]] = []
+        self.dead: dict[int, list[dict[Account, int]]] = {}
 
     def books(self) -> dict[Account, Book]:
         return {
@@ -38,6 +39,8 @@ class Sharing(RuleBasedStateMachine):
     @rule(node=NODES, needs=AMOUNTS, tight=st.booleans())
     def reserve(self, node: int, needs: dict[Account, int], tight: bool) -> None:
         """From memory if it fits there, else what is idle goes back and the ledger grants what it can."""
+        if node in self.dead:
+            return
         slices = self.nodes[node]
         if all(slices[account].idle >= amount for account, amount in needs.items()):
             assert all(slices[account].reserve(amount) for account, amount in needs.items())
@@ -81,15 +84,35 @@ class Sharing(RuleBasedStateMachine):
             self.rows[node][account] -= have.give_back()
 
     @rule(node=NODES)
-    def crash_and_expire(self, node: int) -> None:
-        """A process dies; what it had under way is settled at its bound, the rest is free again."""
-        for _, needs in [each for each in self.open if each[0] == node]:
+    def crash(self, node: int) -> None:
+        """A process dies: its memory is gone, the ledger's rows and the requests it had written down stay."""
+        if node in self.dead:
+            return
+        self.dead[node] = [needs for owner, needs in self.open if owner == node]
+        self.open = [each for each in self.open if each[0] != node]
+        self.nodes[node] = {account: Slice() for account in ACCOUNTS}
+
+    @precondition(lambda self: any(self.dead.values()))
+    @rule(data=st.data())
+    def settle_late(self, data: st.DataObject) -> None:
+        """A request of a process that was given up is stored after all, before the reaper came to it."""
+        node = data.draw(st.sampled_from(sorted(node for node, held in self.dead.items() if held)))
+        needs = self.dead[node].pop()
+        for account, reserved in needs.items():
+            self.used[account] += reserved // 2
+            self.rows[node][account] -= reserved // 2
+
+    @precondition(lambda self: self.dead)
+    @rule(data=st.data())
+    def expire(self, data: st.DataObject) -> None:
+        """The reaper settles what a dead process had under way at its bound; the rest is free again."""
+        node = data.draw(st.sampled_from(sorted(self.dead)))
+        for needs in self.dead.pop(node):
             for account, reserved in needs.items():
                 self.used[account] += reserved
                 self.rows[node][account] -= reserved
-        self.open = [each for each in self.open if each[0] != node]
+        assert all(amount >= 0 for amount in self.rows[node].values())
         self.rows[node] = dict.fromkeys(ACCOUNTS, 0)
-        self.nodes[node] = {account: Slice() for account in ACCOUNTS}
 
     @rule(account=st.sampled_from(ACCOUNTS), limit=st.integers(min_value=1, max_value=2000))
     def set_limit(self, account: Account, limit: int) -> None:
@@ -109,6 +132,8 @@ class Sharing(RuleBasedStateMachine):
     def memory_and_ledger_agree(self) -> None:
         for node, slices in enumerate(self.nodes):
             for account, have in slices.items():
+                if node in self.dead:
+                    continue
                 held = sum(needs[account] for owner, needs in self.open if owner == node)
                 assert have.granted == self.rows[node][account]
                 assert have.held == held <= have.granted

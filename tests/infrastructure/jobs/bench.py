@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import secrets
@@ -22,6 +21,7 @@ from application.ports import AppendRequest, NewEvent
 from domain.kernel.events import Envelope, Event, EventRegistry
 from domain.registry import event_registry
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
+from infrastructure.ending import end
 from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.processes import Pool, run_worker
@@ -216,9 +216,7 @@ async def going(work: Awaitable[Any]) -> AsyncIterator[None]:
     try:
         yield
     finally:
-        task.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await task
+        await end(task)
 
 
 async def until(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = 20.0) -> None:

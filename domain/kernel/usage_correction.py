@@ -1,4 +1,7 @@
-"""What happens to usage that was recorded wrongly: the record stays, a correction names it."""
+"""The correction of usage that was recorded wrongly: the record stays, a correction names it.
+
+It stands in the kernel beside the record, because usage and billing both read it.
+"""
 
 from __future__ import annotations
 
@@ -53,6 +56,3 @@ class UsageCorrected(Event, frozen=True, kw_only=True):
     def micros_more(self) -> int:
         """Return by how many micro-dollars the cost grew; negative when it shrank."""
         return (self.after.cost_micros or 0) - (self.before.cost_micros or 0)
-
-
-EVENTS: tuple[type[Event], ...] = (UsageCorrected,)
