@@ -15,9 +15,9 @@ CHUNK = 1 << 22
 LONGEST = 400
 
 
-def canary(place: str) -> str:
-    """Return a word that nothing else holds, and that a stemmer leaves as it is."""
-    return f"zq{place}{secrets.token_hex(6)}q"
+def mark() -> str:
+    """Return what all canaries of a person have in common and nothing else holds."""
+    return f"zq{secrets.token_hex(6)}zq"
 
 
 def forms(word: str) -> set[bytes]:

@@ -13,15 +13,14 @@ import httpx
 import psycopg
 import pytest
 
-from tests.faults.canaries import canary, hits
+from tests.faults.canaries import hits, mark
 from tests.faults.upstream_process import upstream_process
 from tests.product import Product, product_in, wait_until
 
 pytestmark = pytest.mark.slow
 API = "/api/ai-advanced"
 CHAT = "/v1/chat/completions"
-PERSON = canary("person")
-NEIGHBOUR = canary("neighbour")
+PERSON, NEIGHBOUR = mark(), mark()
 
 
 @dataclass
@@ -33,7 +32,8 @@ class Planted:
     requests: list[str] = field(default_factory=list)
 
     def word(self, place: str) -> str:
-        self.words.append(canary(place))
+        """Return a new word that holds the person's mark, as every word planted for them does."""
+        self.words.append(f"{self.words[0]}{place}{len(self.words)}q")
         return self.words[-1]
 
 
@@ -127,7 +127,7 @@ def test_no_file_holds_anything_of_a_purged_person_and_an_old_backup_serves_noth
             erased, kept = plant(client, PERSON), plant(client, NEIGHBOUR)
             before = [client.get(f"{API}/memory/{each}").content for each in kept.memories[2:]]
         product.stop()
-        assert hits(product.data_dir, erased.words)  # the search finds what is there
+        assert hits(product.data_dir, erased.words[:1])  # the search finds what is there
         shutil.copytree(product.data_dir / "postgres" / "data", tmp_path / "backup", symlinks=True)
         product.start()
         # when
@@ -143,8 +143,8 @@ def test_no_file_holds_anything_of_a_purged_person_and_an_old_backup_serves_noth
         check_certificate(product, certificate, tmp_path)
         check_replay(product, erased)
         product.stop()
-        assert hits(product.data_dir, erased.words) == []
-        assert hits(product.data_dir, kept.words)
+        assert hits(product.data_dir, erased.words[:1]) == []
+        assert hits(product.data_dir, kept.words[:1])
         assert leaked(product.log, erased.words) == []
         check_restored(product, tmp_path / "backup", erased, done["purge_id"])
     finally:
@@ -161,7 +161,7 @@ def check_restored(product: Product, backup: Path, erased: Planted, purge_id: st
         again = answered(client.get(f"{API}/memory/purges/{purge_id}"))
         assert (again["status"], again["origin"]) == ("completed", "ledger")
     product.stop()
-    assert hits(product.data_dir, erased.words) == []
+    assert hits(product.data_dir, erased.words[:1]) == []
 
 
 def check_served(client: httpx.Client, planted: Planted, *, found: bool) -> None:
