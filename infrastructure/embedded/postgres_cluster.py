@@ -14,7 +14,7 @@ from infrastructure.embedded.postgres_endpoint import ADMIN
 # For a laptop with two cores and 8 GB. wal_recycle=off and wal_init_zero=on: no old byte of an erased person
 # is kept in a recycled log file. Log lines carry no statement and no detail, so no personal data.
 _SETTINGS = {
-    "max_connections": "200",
+    "max_connections": "400",
     "shared_buffers": "256MB",
     "effective_cache_size": "1GB",
     "work_mem": "8MB",

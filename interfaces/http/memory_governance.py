@@ -128,7 +128,9 @@ async def export(request: ApiRequest, data: JSONBody[SubjectExportRequest]) -> S
     await request.services.read_barrier()
     counts = await governance.held(tenant, governance.reference(tenant, data.subject_id))
     line = await operation(request, "export", subject_id=data.subject_id, purpose=data.purpose, counts=counts)
+    await governance.access.flush()
     await governance.access.write(tenant, line)
+    await request.services.read_barrier()  # the export tells of itself
     chunks: Any = governance.export(tenant, data.subject_id, request.services.clock())
     return Stream(await started(chunks), media_type="application/json")
 
