@@ -25,6 +25,8 @@ WAIT_S: Final = 12.0
 POLL_S: Final = 0.1
 RENEW_S: Final = 3.0
 RETRYABLE: Final = frozenset({408, 429})
+KEPT: Final = "answer_kept"
+"""A route's option: False for answers that quote personal data and change nothing by being given again."""
 FIRST_REQUEST: Final = b"x-aios-first-request-id"
 """Tells on a repeated answer which request was answered first; erasures find answers by it."""
 
@@ -38,7 +40,8 @@ class Idempotency:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one ASGI connection."""
         caller: Caller | None = scope.get("auth")
-        key = _key_of(scope) if caller and scope.get("method") in METHODS else None
+        keeps = scope.get("method") in METHODS and scope["route_handler"].opt.get(KEPT, True)
+        key = _key_of(scope) if caller and keeps else None
         if caller is None or key is None:
             await self._app(scope, receive, send)
             return

@@ -16,6 +16,7 @@ from application.memory.erasure_commands import ExternalId
 from domain.kernel.errors import Forbidden
 from domain.memory.access_events import Action
 from interfaces.http.export import started
+from interfaces.http.idempotency import KEPT
 from interfaces.http.memory_access import operation
 from interfaces.http.pages import Page, cursor_of, place_of
 from interfaces.http.parameters import Cursor, From, Limit, To, period
@@ -115,6 +116,7 @@ async def audit_logs(
 @create(
     "/memory/export",
     roles=(ADMIN, OPERATOR, AUDITOR),
+    opt={KEPT: False},
     status_code=200,
     responses=EXPORTED,
     summary="Export a person's data",

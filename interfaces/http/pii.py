@@ -15,6 +15,7 @@ from application.memory.pii_commands import (
     TextRevealed,
     TextScrubbed,
 )
+from interfaces.http.idempotency import KEPT
 from interfaces.http.request import ApiRequest
 from interfaces.http.routing import create
 from interfaces.http.writes import written
@@ -60,6 +61,7 @@ async def scrub_text(request: ApiRequest, data: JSONBody[ScrubText]) -> Response
 @create(
     "/pii/reveal",
     roles=REVEALERS,
+    opt={KEPT: False},
     status_code=200,
     summary="Turn the pseudonyms in a text back",
     operation_id="revealPseudonyms",

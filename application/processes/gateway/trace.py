@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import msgspec
 
@@ -23,6 +23,8 @@ from domain.orchestration.routing import Route
 
 if TYPE_CHECKING:  # the guard is made of what a trace is a part of
     from application.processes.gateway.pii.guard import Guard
+
+NO_RULE: Final = "none"
 
 
 class Trace:
@@ -178,10 +180,8 @@ class Trace:
         """Return the answer's `x-aios-*` headers as known at this moment."""
         decision = self.route.decision
         headers = {**self.admitted.headers(), **(self.guard.headers() if self.guard else {})}
-        if decision.policy:
-            headers["x-aios-policy"] = decision.policy
-        if decision.rule:
-            headers["x-aios-rule"] = header_safe(decision.rule)
+        headers["x-aios-policy"] = decision.policy or f"{self.call.workspace}@0"
+        headers["x-aios-rule"] = header_safe(decision.rule) if decision.rule else NO_RULE
         target = self.present or self.route.targets[0]
         headers["x-aios-provider"], headers["x-aios-model"] = target.provider, header_safe(target.model)
         headers["x-aios-attempts"] = ", ".join(self._attempt_texts())

@@ -92,6 +92,19 @@ async def test_erasing_the_subjects_key_makes_pseudonyms_irreversible(product):
     assert (await scrubbed(tenant, mode="pseudonym", subject_id="ann"))["text"] != clean["text"]
 
 
+async def test_no_answer_with_originals_is_kept_for_a_repeated_key(product):
+    tenant = await product.tenant()
+    clean = await scrubbed(tenant, mode="pseudonym", subject_id="ann")
+    runtime = product.api.runtime
+    asked = {"json": {"text": clean["text"], "purpose": "x"}, "headers": {"idempotency-key": "again"}}
+    assert (await tenant.call("POST", "/pii/reveal", **asked)).json()["revealed"] == 2
+
+    reference = runtime.keyring.subject_reference(tenant.name, "ann")
+    await runtime.shredder.destroy_subjects(tenant.name, [reference], "general")
+
+    assert (await tenant.call("POST", "/pii/reveal", **asked)).json()["revealed"] == 0
+
+
 async def test_only_administrators_turn_pseudonyms_back(product):
     tenant = await product.tenant()
     for role in ("service", "operator", "auditor"):

@@ -31,6 +31,12 @@ async def test_a_whole_answer_is_recorded_with_decision_attempt_usage_and_cost()
     assert answer.headers["x-aios-rule"] == "*"
 
 
+async def test_without_a_policy_the_headers_say_so() -> None:
+    served = await World().gateway.serve(call())
+    assert isinstance(served, Whole)
+    assert (served.headers["x-aios-policy"], served.headers["x-aios-rule"]) == ("default@0", "none")
+
+
 async def test_a_stream_is_recorded_before_its_closing_message_leaves() -> None:
     world = World(rules("one/a"))
     served = await world.gateway.serve(call(stream=True))
