@@ -7,7 +7,7 @@ import asyncio
 import msgspec
 import pytest
 
-from application.processes.gateway.outcome import Streamed
+from application.processes.gateway.outcome import Streamed, Whole
 from domain.kernel.request_record import TokenCounts
 from tests.application.processes.gateway.world import World, call, refused, rules, streamed, whole
 
