@@ -96,7 +96,10 @@ async def test_no_answer_with_originals_is_kept_for_a_repeated_key(product):
     tenant = await product.tenant()
     clean = await scrubbed(tenant, mode="pseudonym", subject_id="ann")
     runtime = product.api.runtime
-    asked = {"json": {"text": clean["text"], "purpose": "x"}, "headers": {"idempotency-key": "again"}}
+    asked = {
+        "json": {"text": clean["text"], "purpose": "complaint 13"},
+        "headers": {"idempotency-key": "again"},
+    }
     assert (await tenant.call("POST", "/pii/reveal", **asked)).json()["revealed"] == 2
 
     reference = runtime.keyring.subject_reference(tenant.name, "ann")
