@@ -76,7 +76,7 @@ class EmbeddingModel:
         Waits until `deadline` (a moment of `time.monotonic()`), then raises ServiceStillStarting while the
         loading goes on. ServiceStartError when it cannot be loaded.
         """
-        if (found := self._loaded()) is not None:
+        if self._loaded() is not None and self._server.holds() and (found := self._loaded()) is not None:
             return found
         if self._failure is not None and time.monotonic() < self._failure[0]:
             raise ServiceStartError(self._failure[1])
@@ -147,6 +147,7 @@ class EmbeddingModel:
             "threads": 1,
             "announce": str(self._announcement),
         }
+        # onnxruntime tells its maker about its use unless told not to.
         # One thread: the models are small, and a pool's idle threads would spin beside the product's work.
         env = {"PATH": os.defpath, "HOME": str(self._server.directory), "OMP_NUM_THREADS": "1"}
         return Launch(
@@ -156,7 +157,7 @@ class EmbeddingModel:
             account=self._account,
             stop_signals=_STOP,
             facts=facts,
-            env={**env, "TOKENIZERS_PARALLELISM": "false"},
+            env={**env, "TOKENIZERS_PARALLELISM": "false", "ORT_DISABLE_TELEMETRY": "1"},
             input=json.dumps(settings),
         )
 

@@ -73,6 +73,14 @@ class KeptServer:
             raise
         self._users = lock
 
+    def holds(self) -> bool:
+        """Count this process among the users unless the server is about to end; tell whether it counts."""
+        try:
+            self.hold(0.0)
+        except ServiceStillStarting:
+            return False
+        return True
+
     def release(self) -> None:
         """Stop counting this process among the users; the server ends soon after its last user left."""
         if self._users is not None:

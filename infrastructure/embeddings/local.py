@@ -23,6 +23,10 @@ AT_ONCE = 64
 ANSWER_S = 60.0
 
 
+PAUSES_S = (0.1, 1.0)
+"""Before asking again: the model's process may have ended, or be about to end, with its last user."""
+
+
 class LocalEmbeddings:
     """The embedded model as a port; connects, and starts the model, on first use."""
 
@@ -58,13 +62,15 @@ class LocalEmbeddings:
         await asyncio.to_thread(self._process.release)
 
     async def _ask(self, texts: Sequence[str], *, urgent: bool) -> list[array[float]]:
-        fresh = self._connection is None
-        try:
-            return await (await self._connected()).ask(texts, urgent=urgent)
-        except ConnectionError as error:
-            if fresh:
-                raise Unavailable("embeddings", "the embedding model broke off; try again", 1.0) from error
-        return await (await self._connected()).ask(texts, urgent=urgent)
+        for pause in (*PAUSES_S, None):
+            try:
+                return await (await self._connected()).ask(texts, urgent=urgent)
+            except ConnectionError as error:
+                if pause is None:
+                    detail = "the embedding model broke off; try again"
+                    raise Unavailable("embeddings", detail, 1.0) from error
+                await asyncio.sleep(pause)
+        raise AssertionError("the last try answers or raises")
 
     async def _connected(self) -> _Connection:
         async with self._connecting:
@@ -78,10 +84,7 @@ class LocalEmbeddings:
         except EmbeddedServiceError as error:
             told = str(error).partition("\n")[0]
             raise Unavailable("embeddings", f"the embedding model does not answer: {told}", 5.0) from error
-        try:
-            return await _Connection.open(endpoint)
-        except OSError as error:
-            raise Unavailable("embeddings", "the embedding model does not answer; try again", 1.0) from error
+        return await _Connection.open(endpoint)
 
 
 class _Connection:

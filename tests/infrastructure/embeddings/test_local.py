@@ -55,6 +55,17 @@ async def test_every_vector_has_length_one_whatever_the_text(embeddings: LocalEm
         assert alike(vector, vector) == pytest.approx(1.0, abs=1e-3)
 
 
+async def test_nothing_is_kept_to_be_told_to_the_runtimes_maker(
+    embeddings: LocalEmbeddings, directory: Path
+) -> None:
+    await embeddings.embed_query("hello")
+    assert not any("Microsoft" in name for name in names_below(directory))
+
+
+def names_below(directory: Path) -> list[str]:
+    return [path.name for path in directory.rglob("*")]
+
+
 async def test_the_order_is_that_of_the_texts(embeddings: LocalEmbeddings) -> None:
     texts = [f"{'long ' * (n % 7)}text number {n}" for n in range(150)]
     together = await embeddings.embed(texts)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import msgspec
+
 from application.ports import AppendRequest, NewEvent
 from domain.orchestration.events import ModelPolicySet
 from domain.orchestration.policy import ActivePolicy, Arm, Experiment, Policy, Rule
@@ -67,7 +69,11 @@ async def test_history_tells_what_changed_newest_first(engines: Engines, running
             ]
             assert history[0].diff == ()
             assert history[1].diff == (Change("/record_content", False, True),)
-            assert [change.old for change in history[2].diff] == [None] * len(Policy.__struct_fields__)
+            said = {
+                f"/{name}" for name, value in msgspec.structs.asdict(Policy()).items() if value is not None
+            }
+            assert {change.path for change in history[2].diff} == said
+            assert {change.old for change in history[2].diff} == {None}
             first = await model_policy_history(conn, "team", limit=1)
             assert first + await model_policy_history(conn, "team", limit=9, before=3) == history
 
