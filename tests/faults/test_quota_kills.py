@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import random
 import signal
@@ -103,7 +104,6 @@ def test_without_the_database_capped_traffic_is_refused_with_503_and_flows_again
     headers = {"authorization": f"Bearer {limited.api_key}"}
     (postmaster,) = limited.pids["postgres"]
     events = len(recorded(limited))
-    group = [postmaster, *children_of(postmaster)]
 
     def ask() -> int:
         try:
@@ -112,19 +112,33 @@ def test_without_the_database_capped_traffic_is_refused_with_503_and_flows_again
         except httpx.TimeoutException:
             return 0
 
-    for pid in group:
-        os.kill(pid, signal.SIGSTOP)
-    try:
+    with halted(postmaster):
         seen = [ask() for _ in range(6)]
-    finally:
-        for pid in group:
-            os.kill(pid, signal.SIGCONT)
 
     assert 503 in seen, seen
     assert set(seen) <= {0, 503}, seen
     wait_until(lambda: ask() == 200, 120, lambda: limited.output)
     found = recorded(limited)
     assert len({correlation for correlation, _ in found}) == len(found) > events
+
+
+@contextlib.contextmanager
+def halted(parent: int) -> Iterator[None]:
+    """A process and its children stopped.
+
+    The parent stops first and goes on last: while it stands still it reaps no child, so every process id
+    listed stays one that can be signalled.
+    """
+    os.kill(parent, signal.SIGSTOP)
+    children: list[int] = []
+    try:
+        children = children_of(parent)
+        for pid in children:
+            os.kill(pid, signal.SIGSTOP)
+        yield
+    finally:
+        for pid in (*children, parent):
+            os.kill(pid, signal.SIGCONT)
 
 
 def children_of(parent: int) -> list[int]:
