@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from projections.bookkeeping import CHANNEL
 
 POLL_S = 0.25
+LISTEN_FOR_S = 5.0
 _POSITIONS = text(
     "SELECT c.projection, c.position FROM projection_checkpoints c "
     "JOIN projection_generations g USING (projection, generation) WHERE g.state = 'active'"
@@ -26,19 +28,31 @@ logger = logging.getLogger(__name__)
 class ProjectionWaiter:
     """Knows how far each projection is: told by notifications, asked by a poll while someone waits.
 
-    `engine` may connect as any of the product's roles; one of its connections is kept for listening.
+    It listens only while someone waits and for a few seconds more, since every batch of every projection
+    notifies and most requests wait for none. `engine` may connect as any of the product's roles; one of its
+    connections is held while listening.
     """
 
-    def __init__(self, engine: AsyncEngine, projections: Sequence[str], poll_s: float = POLL_S) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        projections: Sequence[str],
+        poll_s: float = POLL_S,
+        listen_for_s: float = LISTEN_FOR_S,
+    ) -> None:
         self._engine = engine
         self._names = tuple(projections)
         self._poll_s = poll_s
+        self._listen_for_s = listen_for_s
         self._positions: dict[str, int] = {}
         self._moved = asyncio.Condition()
+        self._wanted = asyncio.Event()
+        self._waiting = 0
+        self._last_wanted = 0.0
         self._listener: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
-        """Begin to listen in the background."""
+        """Be ready to listen in the background."""
         self._listener = asyncio.create_task(self._listen_for_ever(), name="projection-waiter")
 
     async def close(self) -> None:
@@ -56,14 +70,23 @@ class ProjectionWaiter:
         names = projections or self._names
         if self._reached(position, names):
             return True
+        self._waiting += 1
+        self._wanted.set()
         try:
             async with asyncio.timeout(timeout_s):
+                await self._ask()
                 while not self._reached(position, names):
                     if not await self._told(position, names):
                         await self._ask()
         except TimeoutError:
             return False
+        finally:
+            self._waiting -= 1
+            self._last_wanted = time.monotonic()
         return True
+
+    def _is_wanted(self) -> bool:
+        return self._waiting > 0 or time.monotonic() - self._last_wanted < self._listen_for_s
 
     def _reached(self, position: int, names: Sequence[str]) -> bool:
         return all(self._positions.get(name, 0) >= position for name in names)
@@ -90,11 +113,12 @@ class ProjectionWaiter:
 
     async def _listen_for_ever(self) -> None:
         while True:
+            await self._wanted.wait()
             try:
                 await self._listen()
             except (DBAPIError, psycopg.Error, OSError) as error:
                 logger.warning("projection waiter: listening broke off (%s); polling", type(error).__name__)
-            await asyncio.sleep(1.0)
+                await asyncio.sleep(1.0)
 
     async def _listen(self) -> None:
         async with self._engine.connect() as conn:
@@ -103,8 +127,11 @@ class ProjectionWaiter:
             try:
                 await driver.execute(f"LISTEN {CHANNEL}")
                 await self._ask()
-                async for notification in driver.notifies():
-                    name, _, position = notification.payload.rpartition(":")
-                    await self._learn({name: int(position)})
+                while self._is_wanted():
+                    async for notification in driver.notifies(timeout=self._listen_for_s):
+                        name, _, position = notification.payload.rpartition(":")
+                        await self._learn({name: int(position)})
+                self._wanted.clear()
             finally:
                 await conn.invalidate()
+                await driver.close()  # SQLAlchemy only forgets it

@@ -44,6 +44,12 @@ class PipelineConnection:
 
     def __init__(self, conn: pq.abc.PGconn) -> None:
         self._conn = conn
+        self._loop = asyncio.get_running_loop()
+        self._socket = conn.socket
+        self._results: list[pq.abc.PGresult] = []
+        self._arrived: asyncio.Future[None] = self._loop.create_future()
+        self._loop.add_reader(self._socket, self._ready)
+        self._reading = True
 
     @classmethod
     async def open(
@@ -59,6 +65,7 @@ class PipelineConnection:
         conn.nonblocking = 1
         conn.enter_pipeline_mode()
         link = cls(conn)
+        link._expect()
         for name, sql in statements.items():
             conn.send_prepare(name, sql)
         conn.pipeline_sync()
@@ -76,6 +83,7 @@ class PipelineConnection:
     def send(self, statements: Sequence[Statement]) -> Answer:
         """Put statements on the wire now; awaiting the answer does what `run` says."""
         send = self._conn.send_query_prepared
+        self._expect()
         try:
             for name, params in statements:
                 send(name, params, [1] * len(params) if params else None, 1)
@@ -95,50 +103,44 @@ class PipelineConnection:
 
     async def _roll_back(self) -> None:
         if self._conn.transaction_status != pq.TransactionStatus.IDLE:
+            self._expect()
             self._conn.send_query_params(b"ROLLBACK", None)
             self._conn.pipeline_sync()
             await self._collected()
 
+    def _expect(self) -> None:
+        self._results = []
+        self._arrived = self._loop.create_future()
+
     async def _collected(self) -> list[pq.abc.PGresult]:
         """Wait for everything up to the next end of pipeline; closes the connection when that fails."""
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[list[pq.abc.PGresult]] = loop.create_future()
-        results: list[pq.abc.PGresult] = []
-        socket = self._conn.socket
-
-        reading = True
-
-        def stop_reading() -> None:
-            nonlocal reading
-            if reading:
-                reading = False
-                loop.remove_reader(socket)
-
-        def ready() -> None:
-            try:
-                if _collect(self._conn, results) and not done.done():
-                    done.set_result(results)
-            except psycopg.Error as error:
-                stop_reading()  # libpq has closed the socket: in a moment its number may be somebody else's
-                if not done.done():
-                    done.set_exception(ConnectionLost(str(error).strip()))
-
-        broken = False
-        loop.add_reader(socket, ready)
         try:
             async with asyncio.timeout(ANSWER_WITHIN_S):
-                await _flush(self._conn, loop, socket)
-                return await done
+                await _flush(self._conn, self._loop, self._socket)
+                await self._arrived
+                return self._results
         except TimeoutError:
-            broken = True
+            self.close()
             raise ConnectionLost(f"no answer within {ANSWER_WITHIN_S:g} s") from None
         except BaseException:
-            broken = True
+            self.close()
             raise
-        finally:
-            stop_reading()
-            if broken:
-                self.close()
+
+    def _ready(self) -> None:
+        """Take what has arrived; the reader stays, for adding and removing one costs two system calls."""
+        try:
+            if _collect(self._conn, self._results):
+                _settle(self._arrived)
+        except psycopg.Error as error:
+            self._stop_reading()  # libpq has closed the socket: in a moment its number may be somebody else's
+            if not self._arrived.done():
+                self._arrived.set_exception(ConnectionLost(str(error).strip()))
+                self._arrived.exception()  # whoever awaits it is told; nobody has to
+
+    def _stop_reading(self) -> None:
+        if self._reading:
+            self._reading = False
+            self._loop.remove_reader(self._socket)
 
     @property
     def closed(self) -> bool:
@@ -147,6 +149,7 @@ class PipelineConnection:
 
     def close(self) -> None:
         """Close the connection; safe to call twice."""
+        self._stop_reading()
         with suppress(psycopg.Error):
             self._conn.finish()
 

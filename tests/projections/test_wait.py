@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -70,3 +71,36 @@ async def test_a_database_that_is_away_is_no_error(database: PostgresEndpoint) -
     # when, then
     assert not await waiter.caught_up(1, timeout_s=0.3)
     await nowhere.dispose()
+
+
+async def test_it_listens_while_somebody_waits_and_not_for_long_after(
+    database: PostgresEndpoint, engines: Engines, running: Running
+) -> None:
+    async def listeners() -> int:
+        [(count,)] = await engines.rows(
+            "SELECT count(*) FROM pg_stat_activity"
+            " WHERE query LIKE 'LISTEN aios_projected%' AND datname = current_database()"
+        )
+        return int(count)
+
+    async def becomes(count: int) -> None:
+        async with asyncio.timeout(20.0):
+            while await listeners() != count:  # noqa: ASYNC110 the database is what is watched
+                await asyncio.sleep(0.05)
+
+    # given
+    made = engine(database.system_dsn)
+    waiter = ProjectionWaiter(made, ["shelf"], listen_for_s=0.2)
+    await waiter.start()
+    assert await listeners() == 0
+    tail = MemoryTail()
+    async with running(tail, [SHELF]):
+        for item in ("a", "b"):
+            # when somebody waits for what has not come
+            assert not await waiter.caught_up(await tail.head() + 1, timeout_s=0.5)
+            await becomes(1)
+            # then what comes is seen, and afterwards nothing listens
+            assert await waiter.caught_up(tail.append(ItemAdded(item=item)), timeout_s=20.0)
+            await becomes(0)
+    await waiter.close()
+    await made.dispose()
