@@ -38,6 +38,9 @@ OPEN_S = (3.0, 6.0, 12.0, 15.0)
 BETWEEN_PROBES_S = 1.0
 CALMER = 0.6  # hysteresis: a degraded target is healthy again well below what degraded it
 LONGEST_THROTTLE_S = 3600.0
+PACE_KEPT_S = 0.25
+NOT_KEPT = (float("-inf"), 0, None)
+NEVER = (float("-inf"), 0, 1.0, "")
 
 Gate = Literal["free", "open", "half_open", "throttled"]
 
@@ -95,6 +98,8 @@ class Breaker:
         self._buckets: dict[int, _Bucket] = {}
         self._streams = Latencies()
         self._wholes = Latencies()
+        self._paces: dict[bool, tuple[float, int, Pace | None]] = {}
+        self._slow = NEVER
         self._last = 0.0
         self._streak = 0
         self._successes = 0
@@ -171,8 +176,20 @@ class Breaker:
         return other.typical_ms(now, share) if found is None else found
 
     def pace(self, now: float, *, streamed: bool) -> Pace | None:
-        """Return how long such answers take; None when none was measured in five minutes."""
+        """Return how long such answers take; None when none was measured in five minutes.
+
+        Every request asks, so what was found is kept while it hardly changes: for a moment, and until one
+        measurement in a hundred is new.
+        """
         latencies = self._streams if streamed else self._wholes
+        at, count, kept = self._paces.get(streamed, NOT_KEPT)
+        if 0 <= now - at < PACE_KEPT_S and latencies.count - count <= count // 100:
+            return kept
+        found = self._pace(latencies, now)
+        self._paces[streamed] = now, latencies.count, found
+        return found
+
+    def _pace(self, latencies: Latencies, now: float) -> Pace | None:
         median = latencies.typical_ms(now, 0.5)
         if median is None or now - latencies.heard > REMEMBERED_S:
             return None
@@ -183,6 +200,7 @@ class Breaker:
         """Hold on to the measured latencies: an attempt was just cut off before they had passed."""
         latencies = self._streams if streamed else self._wholes
         latencies.heard = max(latencies.heard, at)
+        self._paces.pop(streamed, None)
 
     def outdated(self, started: float) -> bool:
         """Tell whether a request began before the breaker opened, so that it says nothing of a recovery."""
@@ -205,14 +223,23 @@ class Breaker:
             self._judge_quality(rate if enough else 0.0, ok + failed, at)
 
     def _judge_quality(self, rate: float, requests: int, at: float) -> None:
-        ease = CALMER if self._degraded else 1.0
-        slow = _slow(self._streams, at, ease) or _slow(self._wholes, at, ease)
-        failing = rate > 0 and rate >= DEGRADED_RATE * ease
+        slow = self._slowness(at)
+        failing = rate > 0 and rate >= DEGRADED_RATE * (CALMER if self._degraded else 1.0)
         self._degraded = bool(slow) or failing
         if failing:
             self.reason = f"{rate:.0%} of {requests} requests failed"
         else:
             self.reason = slow or "requests succeed"
+
+    def _slowness(self, at: float) -> str:
+        """Say in what way answers are slower than usual; kept while it hardly changes, like the pace."""
+        ease, measured = CALMER if self._degraded else 1.0, self._streams.count + self._wholes.count
+        since, count, kept_ease, kept = self._slow
+        if 0 <= at - since < PACE_KEPT_S and measured - count <= count // 100 and ease == kept_ease:
+            return kept
+        found = _slow(self._streams, at, ease) or _slow(self._wholes, at, ease)
+        self._slow = at, measured, ease, found
+        return found
 
     def _open(self, at: float, reason: str) -> None:
         self._open_until = at + OPEN_S[min(self._reopened, len(OPEN_S) - 1)]
@@ -239,6 +266,8 @@ class Breaker:
         self._buckets.clear()
         self._streams.begin_anew()
         self._wholes.begin_anew()
+        self._paces.clear()
+        self._slow = NEVER
         self._degraded = False
         self.reason = f"{SUCCESSES_IN_A_ROW} probes in a row succeeded"
 

@@ -21,6 +21,7 @@ class Latencies:
         self._buckets: dict[int, dict[int, int]] = {}
         self.usual: dict[int, float] = {}
         self.heard = 0.0
+        self.count = 0  # measurements ever taken in
         self._forgotten = 0
 
     def add(self, at: float, bins: Mapping[int, int]) -> None:
@@ -31,6 +32,7 @@ class Latencies:
         bucket = self._buckets.setdefault(int(at // BUCKET_S), {})
         for number, count in bins.items():
             bucket[number] = bucket.get(number, 0) + count
+            self.count += count
 
     def window(self, now: float) -> dict[int, int]:
         """Return the histogram of the last minute."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
 
@@ -13,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 
 from domain.kernel.errors import Unavailable
 from domain.kernel.events import Envelope
+from infrastructure.database.notifications import notifications
 from infrastructure.ending import end
 from infrastructure.event_store.reader import Batch, LogReader
 from infrastructure.event_store.statements import LOG_CHANNEL
@@ -76,8 +78,9 @@ class Doorbell:
                     self.session = sessions
                     self._listening.set()
                     self._ring()
-                    async for _ in conn.notifies():
-                        self._ring()
+                    async with aclosing(notifications(conn)) as heard:
+                        async for _ in heard:
+                            self._ring()
             except Error:
                 pass  # the database is away; it is tried again below
             finally:

@@ -60,10 +60,10 @@ def configure(level: str = "INFO", path: Path | None = None) -> None:
 def _common() -> list[Processor]:
     return [
         structlog.contextvars.merge_contextvars,
-        structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
         _describe_exception,
         _redact_event,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True, key="time"),
     ]
 
 
