@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -13,12 +14,14 @@ from application.processes.billing_periods import BillingPeriodClose
 from application.workflows.running import WorkflowHandler
 from domain.workflows import catalogue
 from infrastructure.billing.payment_jobs import payment_jobs
-from infrastructure.billing.stripe import StripePayments
 from infrastructure.billing.usage_book import ProjectedUsage
 from infrastructure.jobs.job import Job
 from infrastructure.runtime import Runtime
 from infrastructure.settings import Settings
 from projections.billing.queries import subscribed_tenants
+
+if TYPE_CHECKING:
+    from infrastructure.billing.stripe import StripePayments
 
 
 class BillingWork:
@@ -30,7 +33,7 @@ class BillingWork:
         self._system = system
         self._book = ProjectedUsage(runtime.log, runtime.tail, self._reading)
         key = settings.stripe_secret_key
-        self._payments = StripePayments(key, clock, settings.stripe_api_base) if key else None
+        self._payments = _payments(key, clock, settings.stripe_api_base) if key else None
 
     def workflows(self) -> dict[str, WorkflowHandler]:
         """Return the handlers by workflow."""
@@ -64,3 +67,10 @@ class BillingWork:
     async def _tenants(self) -> Sequence[str]:
         async with self._system.connect() as conn:
             return await subscribed_tenants(conn)
+
+
+def _payments(key: str, clock: Clock, base_url: str | None) -> StripePayments:
+    """Return the payment system. Its SDK takes 10 MB, which a process without one saves."""
+    from infrastructure.billing.stripe import StripePayments
+
+    return StripePayments(key, clock, base_url)
