@@ -100,19 +100,19 @@ def wait_for(port: int) -> None:
     raise RuntimeError("the product did not become ready within 60 s")
 
 
-def manage(port: int, path: str, body: dict[str, Any]) -> None:
+def manage(port: int, path: str, body: dict[str, Any], method: str = "POST") -> None:
     """Call the management API."""
     call = urllib.request.Request(
         f"http://127.0.0.1:{port}/api/ai-advanced{path}",
         data=json.dumps(body).encode(),
         headers={"authorization": f"Bearer {ADMIN_KEY}", "content-type": "application/json"},
-        method="POST",
+        method=method,
     )
     urllib.request.urlopen(call).close()
 
 
-def govern(port: int, upstream: int) -> None:
-    """Register the upstream as a priced provider and make it the policy's target, with a fallback."""
+def govern(port: int, upstream: int, *workspaces: str) -> None:
+    """Register the upstream as a priced provider and make it the policies' target, with a fallback."""
     prices = {"input_per_mtok_usd": 1.0, "output_per_mtok_usd": 2.0}
     models = [{"name": name, "prices": prices} for name in ("bench", "bench-2")]
     url = f"http://127.0.0.1:{upstream}/v1"
@@ -128,13 +128,11 @@ def govern(port: int, upstream: int) -> None:
         "fallback": ["bench-2"],
         "latency_budget_ms": 60_000,
     }
-    manage(
-        port,
-        "/model-policy/set",
-        {
-            "workspace_id": "default",
+    for workspace in workspaces or ("default",):
+        policy = {
+            "workspace_id": workspace,
             "rules": [rule],
             "fallback_strategy": "order",
             "auto_fallback_enabled": True,
-        },
-    )
+        }
+        manage(port, "/model-policy/set", policy)
