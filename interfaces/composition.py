@@ -33,6 +33,7 @@ from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import Attempt
+from domain.memory.policy import PolicyBook
 from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
@@ -137,10 +138,8 @@ class Api:
         )  # fmt: skip
         app_engine = self.runtime.engine(where.app_dsn)
         self.reading = partial(tenant_connection, app_engine)
-        self.pii = LivePii(self.runtime, self.reading, self._barrier, clock)
-        self.memory = LiveMemory(
-            settings, self.runtime, self.reading, clock, self.metrics, self.pii.scrubbing
-        )
+        self.pii = LivePii(self.runtime, self.reading, self._barrier, clock, self._memory_book)
+        self.memory = LiveMemory(settings, self.runtime, self.reading, clock, self.metrics, self.pii)
         self.live = self._live()
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
@@ -254,6 +253,9 @@ class Api:
             await self._redis.aclose()
             await self.runtime.close()
             await asyncio.to_thread(self.local_model.release)
+
+    def _memory_book(self, tenant: str) -> PolicyBook:
+        return self.memory.book(tenant)
 
     async def _barrier(self) -> None:
         await self.reads.barrier()
