@@ -70,6 +70,7 @@ EXPECTED = {
     "memories": (2, 2, 0),
     "vectors": (2, 2, 0),
     "requests": (0, 0, 0),
+    "pseudonyms": (0, 0, 0),
     "idempotent_answers": (1, 1, 0),
     "queue": (0, 0, 0),
     "write_ahead_log": (0, 0, 0),
