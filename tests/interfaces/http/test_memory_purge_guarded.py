@@ -30,7 +30,7 @@ def mem0() -> Iterator[Mem0Server]:
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def product(backing: Backing, mem0: Mem0Server) -> AsyncIterator[Product]:
-    options = {"mem0_hosted": True, "mem0_api_key": KEY, "mem0_base_url": mem0.url}
+    options: dict[str, Any] = {"mem0_hosted": True, "mem0_api_key": KEY, "mem0_base_url": mem0.url}
     async with running_product(*backing, purge_approval="required", **options) as running:
         yield running
 
