@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 from typing import Final
@@ -15,15 +15,18 @@ from application.binding import bind
 from application.memory.pii import PiiScrubbing, PseudonymOwner
 from application.memory.pii_handlers import HANDLERS, Original, PiiPorts
 from application.memory.pii_phone_plans import LibraryPhonePlans
-from application.ports import EventLog
 from application.processes.gateway.pii.guard import Scrubs
+from domain.kernel.personal import month_bucket
+from domain.memory.memory import memory_of, memory_stream
 from domain.memory.pii.scrubbing import KeyedFunction
+from domain.memory.policy import PolicyBook
 from domain.memory.pseudonym_events import PseudonymsSealed
 from infrastructure.keyring.keyring import Keyring, Scope
 from infrastructure.runtime import Runtime
-from projections.memory.pseudonyms_queries import positions_of
+from projections.memory.pseudonyms_queries import PseudonymPlace, places_of, tokens_about
 
 Reading = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
+PAGE: Final = 200
 _NONCE: Final = b"aios-pii-key"
 _LABEL: Final = b"key of pseudonyms"
 
@@ -41,46 +44,18 @@ class KeyringPseudonymKeys:
 
     async def keyed(self, owner: PseudonymOwner) -> KeyedFunction:
         """See `PseudonymKeys`."""
-        scope = Scope(owner.tenant, owner.subject, owner.category, f"{self._clock():%Y-%m}")
+        month = month_bucket(owner.moment or self._clock())
+        scope = Scope(owner.tenant, owner.subject, owner.category, month)
         await self._keyring.ensure({scope})
         secret = self._keyring.sealing_key(scope).aead.encrypt(_NONCE, bytes(32), _LABEL)[:32]
         return lambda data: hmac.digest(secret, data, hashlib.sha256)
 
 
 class SealedOriginals:
-    """Answers `Originals` from the log, which is the only place where they stand."""
+    """Answers `Originals` from the log, which is the only place where they stand.
 
-    def __init__(self, reading: Reading, barrier: Callable[[], Awaitable[None]], log: EventLog) -> None:
-        self._reading = reading
-        self._barrier = barrier
-        self._log = log
-
-    async def __call__(self, tenant: str, tokens: Sequence[str]) -> Mapping[str, Original]:
-        """See `Originals`."""
-        await self._barrier()
-        async with self._reading(tenant) as conn:
-            places = await positions_of(conn, tokens)
-        found: dict[str, Original] = {}
-        for position in sorted(set(places.values())):
-            found |= await self._at(tenant, position)
-        return {token: found[token] for token in tokens if token in found}
-
-    async def _at(self, tenant: str, position: int) -> Mapping[str, Original]:
-        events = self._log.read(after=position - 1, types=[PseudonymsSealed.TYPE], tenant=tenant)
-        async for envelope in events:
-            event = envelope.event
-            if envelope.position != position or not isinstance(event, PseudonymsSealed):
-                break
-            values = event.originals if isinstance(event.originals, tuple) else [None] * len(event.tokens)
-            return {
-                token: Original(value, event.source)
-                for token, value in zip(event.tokens, values, strict=True)
-            }
-        return {}
-
-
-class LivePii:
-    """What an API process needs to scrub; make it once."""
+    `book` gives a tenant's memory policies and what is being erased: what has ended is as good as erased.
+    """
 
     def __init__(
         self,
@@ -88,9 +63,69 @@ class LivePii:
         reading: Reading,
         barrier: Callable[[], Awaitable[None]],
         clock: Callable[[], datetime],
+        book: Callable[[str], PolicyBook],
+    ) -> None:
+        self._reader = runtime.reader
+        self._log = runtime.log
+        self._reading = reading
+        self._barrier = barrier
+        self._clock = clock
+        self._book = book
+
+    async def __call__(self, tenant: str, tokens: Sequence[str]) -> Mapping[str, Original]:
+        """See `Originals`."""
+        await self._barrier()
+        async with self._reading(tenant) as conn:
+            places = await places_of(conn, tokens, self._book(tenant), self._clock())
+        sealed: dict[str, Mapping[str, str]] = {}
+        for place in places:
+            if place.readable and place.source not in sealed:
+                sealed[place.source] = await self._opened(tenant, place)
+        return {
+            place.token: Original(sealed.get(place.source, {}).get(place.token), place.source)
+            for place in places
+        }
+
+    async def about(self, tenant: str, subject: str) -> AsyncIterator[Mapping[str, str]]:
+        """Yield every pseudonym of a person that can still be turned back, with its original."""
+        after = ""
+        while True:
+            async with self._reading(tenant) as conn:
+                tokens = await tokens_about(conn, subject, after=after, limit=PAGE)
+            for token, original in (await self(tenant, tokens)).items() if tokens else ():
+                if original.value is not None:
+                    yield {"token": token, "original": original.value, "source": original.source}
+            if len(tokens) < PAGE:
+                return
+            after = tokens[-1]
+
+    async def _opened(self, tenant: str, place: PseudonymPlace) -> Mapping[str, str]:
+        """Return the map of a text; empty when its key is gone."""
+        if place.memory_id is not None:
+            stream = self._log.read_stream(memory_stream(tenant, place.memory_id))
+            memory = memory_of([envelope async for envelope in stream])
+            return memory.details.pseudonyms if memory else {}
+        batch = await self._reader.read_batch(place.position - 1, 1, [PseudonymsSealed.TYPE], tenant)
+        for envelope in batch.events:
+            event = envelope.event
+            if envelope.position == place.position and isinstance(event.originals, tuple):
+                return dict(zip(event.tokens, event.originals, strict=True))
+        return {}
+
+
+class LivePii:
+    """What an API process needs to scrub and to turn pseudonyms back; make it once."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        reading: Reading,
+        barrier: Callable[[], Awaitable[None]],
+        clock: Callable[[], datetime],
+        book: Callable[[str], PolicyBook],
     ) -> None:
         reference = runtime.keyring.subject_reference
         self.scrubbing = PiiScrubbing(LibraryPhonePlans(), KeyringPseudonymKeys(runtime.keyring, clock))
         self.scrubs = Scrubs(self.scrubbing, reference)
-        originals = SealedOriginals(reading, barrier, runtime.log)
-        self.handlers = bind(HANDLERS, PiiPorts(self.scrubbing, reference, originals))
+        self.originals = SealedOriginals(runtime, reading, barrier, clock, book)
+        self.handlers = bind(HANDLERS, PiiPorts(self.scrubbing, reference, self.originals))

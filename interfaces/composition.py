@@ -33,12 +33,14 @@ from application.workflows.handlers import HANDLERS as WORKFLOWS
 from application.workflows.ports import WorkflowPorts
 from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import Attempt
+from domain.memory.policy import PolicyBook
 from domain.orchestration.catalogue import Target
 from domain.registry import event_registry
 from domain.tenancy.principal import Principal
 from infrastructure import secret_files
 from infrastructure.billing.desk import BillingDesk
 from infrastructure.embedded.local_model import LocalModel
+from infrastructure.embeddings.configured import gateway_embeddings
 from infrastructure.event_store.live import LiveState
 from infrastructure.idempotency import PostgresIdempotencyStore
 from infrastructure.jobs.timetables import cron_problem, timetable_of
@@ -55,6 +57,7 @@ from infrastructure.providers.configured import configured_providers, local_mode
 from infrastructure.providers.egress import normalise_base_url
 from infrastructure.providers.http import HttpUpstream
 from infrastructure.providers.local import WithLocalModel
+from infrastructure.providers.local_embeddings import WithEmbeddingModel
 from infrastructure.quota.quotas import ProcessQuotas
 from infrastructure.reading import ReadSide
 from infrastructure.runtime import Endpoints, Runtime
@@ -137,10 +140,8 @@ class Api:
         )  # fmt: skip
         app_engine = self.runtime.engine(where.app_dsn)
         self.reading = partial(tenant_connection, app_engine)
-        self.pii = LivePii(self.runtime, self.reading, self._barrier, clock)
-        self.memory = LiveMemory(
-            settings, self.runtime, self.reading, clock, self.metrics, self.pii.scrubbing
-        )
+        self.pii = LivePii(self.runtime, self.reading, self._barrier, clock, self._memory_book)
+        self.memory = LiveMemory(settings, self.runtime, self.reading, clock, self.metrics, self.pii)
         self.live = self._live()
         self.reads = ReadSide(
             ProjectionWaiter(app_engine, [p.name for p in PROJECTIONS]), self.live, self.runtime.log.head
@@ -148,7 +149,9 @@ class Api:
         self.billing = BillingDesk(settings, self.runtime, self.reading, clock)
         self.bus = Bus(self._handlers(), self.runtime.log, clock, self.reads)
         self.local_model = LocalModel(settings.data_dir, model=settings.local_model)
-        self.upstream = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
+        self.embeddings = gateway_embeddings(settings, self.memory.embedder)
+        providers = WithLocalModel(HttpUpstream(), self.local_model.endpoint)
+        self.upstream = WithEmbeddingModel(providers, self.embeddings)
         self.gateway = self._gateway(default)
         self.memory.extract_with(self.gateway, self.bus, f"local/{local_model_name(settings)}")
         self._redis: Redis = Redis.from_url(where.redis_url)
@@ -248,12 +251,16 @@ class Api:
             await self.upstream.aclose()
             await self.quotas.close()
             await self.memory.close()
+            await self.embeddings.aclose()
             await self.routing.close()
             await self.reads.waiter.close()
             await self.live.close()
             await self._redis.aclose()
             await self.runtime.close()
             await asyncio.to_thread(self.local_model.release)
+
+    def _memory_book(self, tenant: str) -> PolicyBook:
+        return self.memory.book(tenant)
 
     async def _barrier(self) -> None:
         await self.reads.barrier()

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 
 from domain.kernel.errors import Unavailable
 from domain.memory.erasure_events import PurgeStarted
+from domain.memory.purge import Purge
 from domain.registry import event_registry
 from infrastructure.erasure.desk import ErasureDesk
 from infrastructure.jobs.connections import job_pool
@@ -47,14 +48,13 @@ async def _carry_out(settings: Settings, where: Endpoints) -> None:
     async with erasure_desk(settings, where) as (desk, runtime):
         async for batch in runtime.tail.follow(0, types=[PurgeStarted.TYPE]):
             for envelope in batch.events:
-                await _until_done(desk, envelope.tenant, envelope.event.purge_id)
+                await until_done(desk, envelope.tenant, envelope.event.purge_id)
 
 
-async def _until_done(desk: ErasureDesk, tenant: str, purge_id: str) -> None:
+async def until_done(desk: ErasureDesk, tenant: str, purge_id: str) -> Purge:
+    """Carry a purge out, again as long as it must wait for something, as the job does."""
     while True:
         try:
-            await desk.run(tenant, purge_id)
+            return await desk.run(tenant, purge_id)
         except Unavailable:
             await asyncio.sleep(0.1)
-        else:
-            return

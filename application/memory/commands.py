@@ -48,7 +48,8 @@ class AddMemories(Command, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Remember several things at once, all or none (roles admin, operator, service); MemoriesAnswer.
 
     With `merge_duplicates` one whose words are those of a memory of the same person and category is merged
-    into it. `request_id` names the request whose answer they were extracted from.
+    into it. `request_id` names the request whose answer they were extracted from, and `pseudonyms` maps those
+    that the conversation had to what they stand for.
     """
 
     WAITS: ClassVar[bool] = False
@@ -56,6 +57,7 @@ class AddMemories(Command, frozen=True, kw_only=True, forbid_unknown_fields=True
     items: Annotated[tuple[MemoryInput, ...], Meta(min_length=1, max_length=MOST_ITEMS)]
     merge_duplicates: bool = False
     request_id: str | None = None
+    pseudonyms: Mapping[str, str] = {}
     at: str = "/items"
 
     def __repr__(self) -> str:

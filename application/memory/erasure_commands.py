@@ -42,6 +42,12 @@ class ApprovePurge(Command, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     purge_id: str
 
 
+class RejectPurge(Command, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Refuse a purge that waits for an approval (role admin). Raises NotFound, Conflict."""
+
+    purge_id: str
+
+
 class HoldPlacement(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is to be kept: what meets every condition that is given; at least one is needed.
 

@@ -12,7 +12,13 @@ from uuid import UUID, uuid5
 import msgspec
 
 from application.bus import Command, Work
-from application.memory.erasure_commands import ApprovePurge, PlaceHold, ReleaseHold, RequestPurge
+from application.memory.erasure_commands import (
+    ApprovePurge,
+    PlaceHold,
+    RejectPurge,
+    ReleaseHold,
+    RequestPurge,
+)
 from application.ports import NewEvent
 from domain.kernel.errors import Forbidden, InvalidInput
 from domain.memory.access_events import Access, Action, MemoryAccessed, access_stream
@@ -83,6 +89,17 @@ async def approve_purge(command: ApprovePurge, work: Work, _ports: ErasureComman
         retention.tombstone(command.purge_id, purge.selection, work.at)
     fact = _access(work, "approve", purge.selection.subject, purge.selection.category, command.purge_id)
     await work.save(purge, retention, facts=(fact,))
+    return PurgeAccepted(purge_id=command.purge_id, status=purge.status)
+
+
+async def reject_purge(command: RejectPurge, work: Work, _ports: ErasureCommandPorts) -> PurgeAccepted:
+    """Let an erasure never begin. Raises Forbidden, NotFound, Conflict."""
+    work.caller.require("admin")
+    _require_whole_tenant(work)
+    purge = await work.load(Purge, command.purge_id)
+    purge.reject(command.purge_id, work.caller.actor, work.at)
+    fact = _access(work, "reject", purge.selection.subject, purge.selection.category, command.purge_id)
+    await work.save(purge, facts=(fact,))
     return PurgeAccepted(purge_id=command.purge_id, status=purge.status)
 
 
@@ -187,6 +204,7 @@ def _require_whole_tenant(work: Work) -> None:
 HANDLERS: Mapping[type[Command], Callable[[Any, Work, ErasureCommandPorts], Awaitable[Any]]] = {
     RequestPurge: request_purge,
     ApprovePurge: approve_purge,
+    RejectPurge: reject_purge,
     PlaceHold: place_hold,
     ReleaseHold: release_hold,
 }

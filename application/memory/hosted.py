@@ -8,7 +8,7 @@ from typing import Any, Protocol
 import msgspec
 
 from application.ports import EventLog
-from domain.memory.memory import memory_of, memory_stream
+from domain.memory.memory import Memory, memory_of, memory_stream
 
 
 class HostedCopy(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,17 +44,29 @@ class HostedMemory(Protocol):
 async def mirror(log: EventLog, hosted: HostedMemory, tenant: str, memory_id: str, subject: str) -> None:
     """Make the hosted copy of one memory like the log has it now; whatever the order, the last call is right.
 
-    A memory that is gone, or that its policy confines, has no copy.
+    A memory that is gone, or that its policy confines, has no copy. What goes while the copy is on its way is
+    seen when the log is read once more behind it.
     """
-    envelopes = [envelope async for envelope in log.read_stream(memory_stream(tenant, memory_id))]
-    memory = memory_of(envelopes)
-    if memory is None or memory.state.confined:
-        await hosted.remove(tenant, subject, [memory_id])
-        return
+    while True:
+        memory = await _memory(log, tenant, memory_id)
+        if memory is None or memory.state.confined:
+            await hosted.remove(tenant, subject, [memory_id])
+            return
+        await _put(hosted, tenant, memory)
+        now = await _memory(log, tenant, memory_id)
+        if now is not None and now.version == memory.version:
+            return
+
+
+async def _memory(log: EventLog, tenant: str, memory_id: str) -> Memory | None:
+    return memory_of([envelope async for envelope in log.read_stream(memory_stream(tenant, memory_id))])
+
+
+async def _put(hosted: HostedMemory, tenant: str, memory: Memory) -> None:
     await hosted.put(
         HostedCopy(
             tenant=tenant,
-            memory_id=memory_id,
+            memory_id=memory.state.memory_id,
             subject=memory.state.subject,
             content=memory.content,
             category=memory.state.category,

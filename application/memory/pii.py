@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from datetime import datetime
 from functools import cache
 from typing import Any, Final, Protocol, TypeVar
 
@@ -42,11 +43,15 @@ class ScrubRules(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PseudonymOwner(msgspec.Struct, frozen=True):
-    """Whose data key makes and seals pseudonyms: erasing it makes them irreversible."""
+    """Whose data key makes and seals pseudonyms: erasing it makes them irreversible.
+
+    `moment` is the time that the text is about, whose month the key is of; None: now.
+    """
 
     tenant: str
     subject: str
     category: str = "general"
+    moment: datetime | None = None
 
 
 class ScrubbedValue(msgspec.Struct, frozen=True, kw_only=True):

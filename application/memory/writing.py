@@ -17,6 +17,7 @@ from domain.kernel.errors import InvalidInput
 from domain.memory.events import MemoryAdded, MemoryDetails, MemoryUpdated, Remembered
 from domain.memory.memory import Memory, record_subject
 from domain.memory.memory_check import LARGEST_METADATA, check_memory, moment_of
+from domain.memory.pii.scrubbing import of_text
 from domain.memory.policy import EffectivePolicy
 
 IDS = ("subject_id", "user_id", "agent_id", "session_id")
@@ -49,9 +50,10 @@ async def added(command: AddMemories, number: int, work: Work, ports: MemoryPort
     memory_id = memory_id_of(work.caller.tenant, work.caller.command_id, number)
     subject = subject_of(item, memory_id, work, ports)
     policy = ports.policies(work.caller.tenant).of(item.category)
-    owner = PseudonymOwner(work.caller.tenant, subject, item.category)
+    owner = PseudonymOwner(work.caller.tenant, subject, item.category, occurred_at)
     clean = await _scrubbed(item.content, item.metadata, policy, owner, ports, pointer)
-    details = MemoryDetails(**ids, metadata=clean.metadata, pseudonyms=clean.pseudonyms)
+    pseudonyms = _in_use({**command.pseudonyms, **clean.pseudonyms}, clean)
+    details = MemoryDetails(**ids, metadata=clean.metadata, pseudonyms=pseudonyms)
     event = MemoryAdded(
         memory_id=memory_id,
         subject=subject,
@@ -65,6 +67,7 @@ async def added(command: AddMemories, number: int, work: Work, ports: MemoryPort
         scrubbed=clean.counts,
         detector=clean.detector,
         request_id=command.request_id,
+        tokens=tuple(pseudonyms),
         content=clean.content,
         details=details,
     )
@@ -78,9 +81,10 @@ async def merged(command: AddMemories, number: int, twin: Memory, work: Work, po
     metadata = {**twin.details.metadata, **item.metadata}
     check_memory(item.content, {}, metadata, item.ttl_days, pointer)
     policy = ports.policies(work.caller.tenant).of(item.category)
-    owner = PseudonymOwner(work.caller.tenant, twin.state.subject, twin.state.category)
+    owner = _owner(twin, work)
     clean = await _scrubbed(item.content, metadata, policy, owner, ports, pointer)
     ttl_days = twin.state.ttl_days if item.ttl_days is None else item.ttl_days
+    clean = msgspec.structs.replace(clean, pseudonyms={**command.pseudonyms, **clean.pseudonyms})
     return _update(twin, clean, policy, work, ttl_days=ttl_days, change="merged")
 
 
@@ -95,7 +99,7 @@ async def changed(command: UpdateMemory, memory: Memory, work: Work, ports: Memo
         ttl_days = command.ttl_days
     check_memory(content, {}, metadata, ttl_days)
     policy = ports.policies(work.caller.tenant).of(memory.state.category)
-    owner = PseudonymOwner(work.caller.tenant, memory.state.subject, memory.state.category)
+    owner = _owner(memory, work)
     clean = await _scrubbed(content, metadata, policy, owner, ports, "")
     return _update(memory, clean, policy, work, ttl_days=ttl_days, change="edited")
 
@@ -115,7 +119,7 @@ def memory_id_of(tenant: str, command_id: str, number: int) -> str:
 
 
 def _update(memory: Memory, clean: _Clean, policy: EffectivePolicy, work: Work, **fields: Any) -> Made:
-    pseudonyms = {**memory.details.pseudonyms, **clean.pseudonyms}
+    pseudonyms = _in_use({**memory.details.pseudonyms, **clean.pseudonyms}, clean)
     details = msgspec.structs.replace(memory.details, metadata=clean.metadata, pseudonyms=pseudonyms)
     state = {name: getattr(memory.state, name) for name in Remembered.__struct_fields__}
     event = MemoryUpdated(
@@ -125,12 +129,23 @@ def _update(memory: Memory, clean: _Clean, policy: EffectivePolicy, work: Work, 
             "confined": policy.confined,
             "scrubbed": clean.counts or memory.state.scrubbed,
             "detector": clean.detector,
+            "tokens": tuple(pseudonyms),
             "content": clean.content,
             "details": details,
             **fields,
         }
     )
     return Made(event, clean.content, details)
+
+
+def _owner(memory: Memory, work: Work) -> PseudonymOwner:
+    state = memory.state
+    return PseudonymOwner(work.caller.tenant, state.subject, state.category, state.occurred_at)
+
+
+def _in_use(pseudonyms: Mapping[str, str], clean: _Clean) -> dict[str, str]:
+    """Return the pseudonyms that still stand in the memory: an edit takes an original out for good."""
+    return of_text(pseudonyms, f"{clean.content}\n{msgspec.json.encode(clean.metadata).decode()}")
 
 
 async def _scrubbed(

@@ -7,7 +7,7 @@ policy, quota and metering, and its record has the id of the request that brough
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Annotated, Literal, Protocol
 
 import msgspec
@@ -33,7 +33,8 @@ from application.processes.gateway.outcome import Refused, Streamed, Whole
 from domain.kernel.errors import InvalidInput, LimitReached, Unavailable
 from domain.kernel.names import DEFAULT_WORKSPACE
 from domain.memory.facts import PROMPT, conversation_text, facts_in, statements_in
-from domain.memory.memory_check import LONGEST_CONTENT, metadata_errors, text_errors
+from domain.memory.memory import record_subject
+from domain.memory.memory_check import LONGEST_CONTENT, metadata_errors, moment_of, text_errors
 from domain.memory.policy import EffectivePolicy
 
 SEGMENT = "memory-extraction"
@@ -93,29 +94,38 @@ class MemoryExtraction:
         caller.require(*WRITERS)
         _check(conversation)
         policy = self._ports.policies(caller.tenant).of(conversation.category)
-        messages = await self._scrubbed(conversation, policy, caller)
+        messages, pseudonyms = await self._scrubbed(conversation, policy, caller)
         answer = await self._ask(messages, conversation, policy, caller)
         facts = facts_in(answer, messages) or statements_in(messages)
         if not facts:
             return Outcome(None, 0)
         items = tuple(_item(fact, conversation) for fact in facts)
         command = AddMemories(
-            items=items, merge_duplicates=True, request_id=caller.correlation, at="/messages"
+            items=items,
+            merge_duplicates=True,
+            request_id=caller.correlation,
+            pseudonyms=pseudonyms,
+            at="/messages",
         )
         return await self._dispatch(command, caller)
 
     async def _scrubbed(
         self, conversation: Conversation, policy: EffectivePolicy, caller: Caller
-    ) -> list[tuple[str, str]]:
-        texts = [message.content for message in conversation.messages]
+    ) -> tuple[list[tuple[str, str]], Mapping[str, str]]:
+        """Return roles and texts as the model may read them, and what their pseudonyms stand for."""
+        texts: list[str] = [message.content for message in conversation.messages]
+        pseudonyms: Mapping[str, str] = {}
+        moment = moment_of(conversation.occurred_at, self._clock())
         if policy.pii_scrubbing:
             person = conversation.subject_id or conversation.user_id
-            subject = self._ports.reference(caller.tenant, person) if person else caller.correlation
-            owner = PseudonymOwner(caller.tenant, subject, conversation.category)
+            subject = self._ports.reference(caller.tenant, person) if person else ""
+            subject = subject or record_subject(caller.correlation)
+            owner = PseudonymOwner(caller.tenant, subject, conversation.category, moment)
             rules = ScrubRules.of(policy.pii_mode, policy.pii_entities)
-            texts = (await self._ports.scrubbing.scrub(texts, rules, owner)).value
+            clean = await self._ports.scrubbing.scrub(texts, rules, owner)
+            texts, pseudonyms = clean.value, clean.pseudonyms
         roles = [message.role for message in conversation.messages]
-        return list(zip(roles, texts, strict=True))
+        return list(zip(roles, texts, strict=True)), pseudonyms
 
     async def _ask(
         self,

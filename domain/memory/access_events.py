@@ -21,6 +21,7 @@ Action = Literal[
     "policy",
     "purge",
     "approve",
+    "reject",
     "hold",
     "release",
     "export",

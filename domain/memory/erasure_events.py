@@ -75,6 +75,16 @@ class PurgeApproved(Event, frozen=True, kw_only=True):
     approved_at: datetime
 
 
+class PurgeRejected(Event, frozen=True, kw_only=True):
+    """Somebody refused an erasure that waited for an approval, or took the wish back: it never begins."""
+
+    TYPE: ClassVar[str] = "memory.purge_rejected"
+
+    purge_id: str
+    rejected_by: str
+    rejected_at: datetime
+
+
 class PurgeStarted(Event, frozen=True, kw_only=True):
     """An erasure may begin: no hold protects what it reaches. The background work starts from here."""
 
@@ -191,6 +201,7 @@ EVENTS: tuple[type[Event], ...] = (
     SelectionFreed,
     PurgeRequested,
     PurgeApproved,
+    PurgeRejected,
     PurgeStarted,
     PurgeScoped,
     PurgeRekeyed,

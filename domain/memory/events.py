@@ -43,6 +43,7 @@ class Remembered(Event, frozen=True, kw_only=True, omit_defaults=True):
     `ttl_days` is the memory's own, counted from `occurred_at`. `bucket` is set once it was sealed anew.
     `confined` memories go to no third party. `scrubbed` counts by type what was taken out of it by version
     `detector` (0: it was not looked for); `request_id` is the request whose answer it was extracted from.
+    `tokens` are the pseudonyms in it; what they stand for is in `details`, sealed.
     """
 
     memory_id: str
@@ -58,6 +59,7 @@ class Remembered(Event, frozen=True, kw_only=True, omit_defaults=True):
     scrubbed: Mapping[str, int] = {}
     detector: int = 0
     request_id: str | None = None
+    tokens: tuple[str, ...] = ()
     content: Annotated[str | Erased | None, _SEALED] = None
     details: Annotated[MemoryDetails | Erased | None, _SEALED] = None
 

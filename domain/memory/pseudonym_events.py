@@ -12,8 +12,9 @@ from domain.kernel.personal import Erased, Personal
 class PseudonymsSealed(Event, frozen=True, kw_only=True):
     """Tokens took the place of personal data in a text; `originals` are theirs, in the same order.
 
-    `source` names the text (`request/ID`, `memory/ID`, `scrub/ID`). Once the data key of subject and category
-    is destroyed nobody can turn the tokens back.
+    `source` names the text (`request/ID`, `scrub/ID`); a memory's own event carries its pseudonyms. Once the
+    data key of subject, category and the month of `sealed_at` is destroyed nobody can turn the tokens back.
+    The same event again means that they were sealed anew.
     """
 
     TYPE: ClassVar[str] = "memory.pseudonyms_sealed"
@@ -25,7 +26,8 @@ class PseudonymsSealed(Event, frozen=True, kw_only=True):
     detector_version: int
     tokens: tuple[str, ...]
     originals: Annotated[
-        tuple[str, ...] | Erased | None, Personal(subject="subject_id", category="category")
+        tuple[str, ...] | Erased | None,
+        Personal(subject="subject_id", category="category", moment="sealed_at"),
     ] = None
 
     def __repr__(self) -> str:
@@ -44,4 +46,13 @@ class PseudonymsRevealed(Event, frozen=True, kw_only=True):
     sources: tuple[str, ...]
 
 
-EVENTS: tuple[type[Event], ...] = (PseudonymsSealed, PseudonymsRevealed)
+class PseudonymsErased(Event, frozen=True, kw_only=True):
+    """The originals that the events at these positions sealed are gone for good; on an erasure's stream."""
+
+    TYPE: ClassVar[str] = "memory.pseudonyms_erased"
+
+    purge_id: str
+    positions: tuple[int, ...]
+
+
+EVENTS: tuple[type[Event], ...] = (PseudonymsSealed, PseudonymsRevealed, PseudonymsErased)

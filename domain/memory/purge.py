@@ -13,6 +13,7 @@ from domain.memory.erasure_events import (
     PurgeApproved,
     PurgeCompleted,
     PurgeKeysDestroyed,
+    PurgeRejected,
     PurgeRekeyed,
     PurgeRequested,
     PurgeScoped,
@@ -23,7 +24,7 @@ from domain.memory.erasure_events import (
 )
 from domain.memory.selection import Selection, check_selection
 
-Status = Literal["unknown", "awaiting_approval", "running", "completed"]
+Status = Literal["unknown", "awaiting_approval", "rejected", "running", "completed"]
 
 
 class Purge(Aggregate):
@@ -53,6 +54,8 @@ class Purge(Aggregate):
                 self.status = "awaiting_approval" if event.approval_required else "running"
             case PurgeApproved():
                 self.approved = event
+            case PurgeRejected():
+                self.status = "rejected"
             case PurgeStarted():
                 self.started, self.status = event, "running"
             case PurgeCompleted():
@@ -134,13 +137,23 @@ class Purge(Aggregate):
         if self.approved is not None:
             return
         if self.status != "awaiting_approval":
-            raise Conflict(f"purge {purge_id} needs no approval: it is {self.status}")
+            raise Conflict(f"purge {purge_id} waits for no approval: it is {self.status}")
         if actor == self.requested.requested_by:
             raise Forbidden(
                 "who asked for a purge cannot approve it; let somebody else, with another key, do it"
             )
         self.record(PurgeApproved(purge_id=purge_id, approved_by=actor, approved_at=at), at)
         self.record(PurgeStarted(purge_id=purge_id, started_at=at), at)
+
+    def reject(self, purge_id: str, actor: str, at: datetime) -> None:
+        """Refuse an erasure, or take one's own wish back. Raises NotFound, Conflict once it began."""
+        if self.requested is None:
+            raise NotFound(f"there is no purge '{purge_id}'")
+        if self.status == "rejected":
+            return
+        if self.status != "awaiting_approval":
+            raise Conflict(f"purge {purge_id} waits for no approval: it is {self.status}")
+        self.record(PurgeRejected(purge_id=purge_id, rejected_by=actor, rejected_at=at), at)
 
     def note(self, step: Event, at: datetime) -> None:
         """Record a step that was done."""

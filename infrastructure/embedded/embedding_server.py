@@ -2,8 +2,9 @@
 
 Run as a script (`python -I embedding_server.py MARK`) by a keeper, its settings as one JSON object on
 standard input. It speaks frames on loopback: four bytes of length (big-endian), then msgpack, from `{key, id,
-texts, urgent}` to `{id, model, dimension, vectors}` (float32, little-endian, one after the other) or `{id,
-error}`. Texts of all callers are batched; urgent ones, such as queries, go first. It ends with its parent.
+texts, urgent, count}` to `{id, model, dimension, vectors, tokens}` (float32, little-endian, one after the
+other; the tokens of all texts, if they were to be counted) or `{id, error}`. Texts of all callers are
+batched; urgent ones, such as queries, go first. It ends with its parent.
 """
 
 from __future__ import annotations
@@ -32,12 +33,16 @@ Embed = Callable[[list[str]], Any]
 
 @dataclass(frozen=True)
 class Engine:
-    """A loaded model; `batch` texts at once are worth while, more only keep urgent ones waiting."""
+    """A loaded model; `batch` texts at once are worth while, more only keep urgent ones waiting.
+
+    `count` tells the tokens that the model reads of some texts.
+    """
 
     model: str
     dimension: int
     batch: int
     embed: Embed
+    count: Callable[[list[str]], int]
 
 
 def minilm(settings: dict[str, Any]) -> Engine:
@@ -66,7 +71,10 @@ def minilm(settings: dict[str, Any]) -> Engine:
         weight = mask[:, :, None].astype(np.float32)
         return (states * weight).sum(axis=1) / weight.sum(axis=1)
 
-    return Engine("all-minilm-l6-v2", 384, 8, embed)
+    def count(texts: list[str]) -> int:
+        return sum(sum(each.attention_mask) for each in tokenizer.encode_batch(texts))
+
+    return Engine("all-minilm-l6-v2", 384, 8, embed, count)
 
 
 def wordllama(settings: dict[str, Any]) -> Engine:
@@ -75,7 +83,11 @@ def wordllama(settings: dict[str, Any]) -> Engine:
 
     checked(Path(settings["weights"]).read_bytes(), settings["weights_sha256"], settings["weights"])
     loaded = WordLlama.load(dim=256, disable_download=True, cache_dir=Path(settings["package"]))
-    return Engine("wordllama-256", 256, 32, loaded.embed)
+
+    def count(texts: list[str]) -> int:
+        return sum(len(each.ids) for each in loaded.tokenizer.encode_batch(texts))
+
+    return Engine("wordllama-256", 256, 32, loaded.embed, count)
 
 
 ENGINES: dict[str, Callable[[dict[str, Any]], Engine]] = {"minilm": minilm, "wordllama": wordllama}
@@ -92,10 +104,15 @@ def unit_vectors(engine: Engine, texts: list[str]) -> Any:
     """Return one vector of length 1 a text; a text without any known token points along the first axis."""
     import numpy as np
 
-    vectors = np.nan_to_num(np.asarray(engine.embed([text[:LONGEST_TEXT] or " " for text in texts])))
+    vectors = np.nan_to_num(np.asarray(engine.embed(readable(texts))))
     norms = np.linalg.norm(vectors, axis=1, keepdims=True)
     vectors[norms[:, 0] == 0, 0] = 1.0
     return (vectors / np.where(norms == 0, 1.0, norms)).astype("<f4")
+
+
+def readable(texts: list[str]) -> list[str]:
+    """Return texts as far as a model looks at them."""
+    return [text[:LONGEST_TEXT] or " " for text in texts]
 
 
 def announced(place: Path, address: dict[str, Any]) -> None:
@@ -194,6 +211,8 @@ class Server:
         answer = {"id": asked["id"], "model": self._engine.model, "dimension": self._engine.dimension}
         try:
             answer["vectors"] = await self._batcher.embed(asked["texts"], urgent=asked.get("urgent", False))
+            if asked.get("count"):
+                answer["tokens"] = await asyncio.to_thread(self._engine.count, readable(asked["texts"]))
         except RuntimeError as error:
             answer["error"] = str(error)
         frame = msgspec.msgpack.encode(answer)

@@ -26,6 +26,13 @@ class Embedder(Protocol):
     async def aclose(self) -> None: ...
 
 
+def gateway_embeddings(settings: Settings, embedder: Embedder) -> LocalEmbeddings:
+    """Return the embedded MiniLM, which the gateway always offers; the same one if memory uses it too."""
+    if isinstance(embedder, LocalEmbeddings) and settings.embeddings == "minilm":
+        return embedder
+    return LocalEmbeddings(EmbeddingModel(settings.data_dir, "minilm"))
+
+
 def configured_embeddings(settings: Settings) -> Embedder:
     """Return the model of `AIOS_EMBEDDINGS`; nothing is loaded or connected yet."""
     if settings.embeddings == "openai":

@@ -36,7 +36,8 @@ class OpenAIEmbeddings:
     model = MODEL
     dimension = DIMENSION
 
-    def __init__(self, base_url: str, api_key: str | None) -> None:
+    def __init__(self, base_url: str, api_key: str | None, *, timeout_s: float = TIMEOUT_S) -> None:
+        self._timeout_s = timeout_s
         self._url = base_url.rstrip("/") + "/embeddings"
         self._headers = {"authorization": f"Bearer {api_key}"} if api_key else {}
         self._session: aiohttp.ClientSession | None = None
@@ -68,6 +69,9 @@ class OpenAIEmbeddings:
             answer = msgspec.json.decode(raw, type=_Answer)
         except msgspec.DecodeError as error:
             raise Unavailable("embeddings", "the embedding provider's answer is none", 5.0) from error
+        if any(len(each.embedding) != DIMENSION for each in answer.data):
+            detail = f"the embedding provider's vectors have not {DIMENSION} dimensions: no {MODEL}"
+            raise Unavailable("embeddings", detail, 5.0)
         vectors = {each.index: written(each.embedding) for each in answer.data}
         if vectors.keys() != set(range(len(texts))):
             raise Unavailable("embeddings", "the embedding provider left out vectors", 5.0)
@@ -79,7 +83,7 @@ class OpenAIEmbeddings:
             self._session = aiohttp.ClientSession(
                 headers=self._headers,
                 connector=aiohttp.TCPConnector(ssl=trust),
-                timeout=aiohttp.ClientTimeout(TIMEOUT_S),
+                timeout=aiohttp.ClientTimeout(self._timeout_s),
             )
         try:
             async with self._session.post(self._url, json=body) as response:

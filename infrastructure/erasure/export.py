@@ -28,6 +28,8 @@ from projections.usage.tables import usage_requests
 PAGE = 500
 TYPES = [RequestRecorded.TYPE, FeedbackGiven.TYPE, RequestRekeyed.TYPE]
 Reading = Callable[[str], AbstractAsyncContextManager[AsyncConnection]]
+OriginalsAbout = Callable[[str, str], AsyncIterator[Mapping[str, str]]]
+"""Yields `{token, original, source}` of a tenant's person, by the person's pseudonym."""
 _HIDDEN = {"tenant", "words", "certificate"}
 # The fields around a sealed one are plain, so the subject can be looked for without opening anything.
 _QUOTED = f"""
@@ -39,7 +41,14 @@ AND convert_from(data, 'UTF8')::jsonb->>'subject' = %s ORDER BY position LIMIT {
 class SubjectExport:
     """Reads as the application role, so no other tenant's rows exist; opens what is sealed."""
 
-    def __init__(self, reading: Reading, pool: AsyncConnectionPool[LogConnection], reader: LogReader) -> None:
+    def __init__(
+        self,
+        reading: Reading,
+        pool: AsyncConnectionPool[LogConnection],
+        reader: LogReader,
+        originals: OriginalsAbout,
+    ) -> None:
+        self._originals = originals
         self._reading = reading
         self._pool = pool
         self._reader = reader
@@ -54,15 +63,17 @@ class SubjectExport:
         return counted
 
     async def document(
-        self, tenant: str, subject_id: str, subject: str, at: datetime
+        self, tenant: str, subject_id: str, subject: str, at: datetime, *, reveals: bool
     ) -> AsyncIterator[bytes]:
-        """Yield the export as bytes of one JSON object."""
+        """Yield the export as bytes of one JSON object; originals of pseudonyms only if it `reveals`."""
         head = {"subject_id": subject_id, "subject": subject, "exported_at": at}
         yield msgspec.json.encode(head)[:-1]
+        originals = (("pseudonyms", self._originals(tenant, subject)),) if reveals else ()
         for name, rows in (
             ("memories", self._table(tenant, memories, subject)),
             ("requests", self._table(tenant, usage_requests, subject)),
             ("texts_of_requests", self._texts(tenant, subject)),
+            *originals,
             ("legal_holds", self._table(tenant, memory_holds, subject)),
             ("purges", self._table(tenant, memory_purges, subject)),
             ("operations", self._table(tenant, memory_accesses, subject)),

@@ -20,7 +20,7 @@ from domain.kernel.aggregate import stream_id
 from domain.memory.purge import Purge
 from domain.memory.retention import ENTITY, Retention
 from domain.memory.selection import Selection, check_selection
-from infrastructure.erasure.export import SubjectExport
+from infrastructure.erasure.export import OriginalsAbout, SubjectExport
 from infrastructure.erasure.keys import PersonKeys
 from infrastructure.erasure.signing import ALGORITHM, signer
 from infrastructure.erasure.stores import all_stores
@@ -36,7 +36,9 @@ class Governance:
 
     TYPES: ClassVar[tuple[str, ...]] = TYPES
 
-    def __init__(self, settings: Settings, runtime: Runtime, reading: Reading, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, runtime: Runtime, reading: Reading, clock: Clock, originals: OriginalsAbout
+    ) -> None:
         self.directory = ErasureDirectory()
         self.access = AccessLog(runtime.committer.append)
         self._runtime = runtime
@@ -45,7 +47,7 @@ class Governance:
         self._stores = all_stores(
             settings, runtime, PersonKeys(runtime.keyring, runtime.shredder), self._redis
         )
-        self._export = SubjectExport(reading, runtime.app_pool, runtime.reader)
+        self._export = SubjectExport(reading, runtime.app_pool, runtime.reader, originals)
         self._scrubbing = PiiScrubbing(LibraryPhonePlans())
         self._approval = settings.purge_approval == "required"
         self.signer = signer(runtime)
@@ -100,6 +102,7 @@ class Governance:
         """Return how much is held about a person."""
         return await self._export.counts(tenant, subject)
 
-    def export(self, tenant: str, subject_id: str, at: datetime) -> AsyncIterator[bytes]:
-        """Yield everything held about a person as one JSON object."""
-        return self._export.document(tenant, subject_id, self.reference(tenant, subject_id), at)
+    def export(self, tenant: str, subject_id: str, at: datetime, *, reveals: bool) -> AsyncIterator[bytes]:
+        """Yield everything held about a person as one JSON object; what pseudonyms hide if it `reveals`."""
+        subject = self.reference(tenant, subject_id)
+        return self._export.document(tenant, subject_id, subject, at, reveals=reveals)

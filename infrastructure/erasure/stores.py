@@ -14,6 +14,7 @@ from infrastructure.erasure.files import TableFiles
 from infrastructure.erasure.hosted import HostedStore
 from infrastructure.erasure.keys import PersonKeys
 from infrastructure.erasure.memories import MemoryStore, VectorStore
+from infrastructure.erasure.pseudonyms import PseudonymStore
 from infrastructure.erasure.queue import QueueStore
 from infrastructure.erasure.requests import RequestStore
 from infrastructure.erasure.rows import Rows
@@ -48,6 +49,7 @@ def all_stores(
         memories,
         VectorStore(rows, files),
         requests,
+        PseudonymStore(rows, runtime.log, runtime.reader, keys),
         QueueStore(redis),
         WriteAheadLog(where.admin_dsn or where.owner_dsn),
     )

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 import msgspec
 
 from application.bus import Bus, Caller, Outcome
-from application.memory.pii import PiiScrubbing
 from application.memory.ports import MemoryPorts
 from application.memory.searching import MemorySearch, SearchFilters
 from application.processes.memory_extraction import Asks, Conversation, MemoryExtraction
@@ -23,6 +22,7 @@ from infrastructure.erasure.governance import Governance
 from infrastructure.memory.freshness import Freshness
 from infrastructure.memory.recall import RecallWatch
 from infrastructure.memory.search import Reading, SearchEngine
+from infrastructure.pii import LivePii
 from infrastructure.runtime import Runtime
 from infrastructure.settings import Settings
 from infrastructure.telemetry.metrics import Metrics
@@ -51,12 +51,12 @@ class LiveMemory:
         reading: Reading,
         clock: Callable[[], datetime],
         metrics: Metrics,
-        scrubbing: PiiScrubbing,
+        pii: LivePii,
     ) -> None:
         self.policies = MemoryPolicies()
-        self.governance = Governance(settings, runtime, reading, clock)
+        self.governance = Governance(settings, runtime, reading, clock, pii.originals.about)
         self.embedder = configured_embeddings(settings)
-        self.scrubbing = scrubbing
+        self.scrubbing = pii.scrubbing
         self._reference = runtime.keyring.subject_reference
         self._reading = reading
         self._clock = clock

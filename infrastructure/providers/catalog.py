@@ -10,11 +10,13 @@ from domain.kernel.errors import InvalidInput
 from domain.orchestration.connection import Connection
 from domain.orchestration.provider_spec import Dialect, ModelSpec
 from infrastructure.providers.egress import normalise_base_url
+from infrastructure.providers.local_embeddings import MODEL as EMBEDDING_MODEL
 
 OPENAI_URL = "https://api.openai.com/v1"
 ANTHROPIC_URL = "https://api.anthropic.com"
 PACKAGED_MODEL = "smollm2-135m-instruct"
 LOCAL_CONTEXT_WINDOW = 8192
+EMBEDDING_WINDOW = 256
 
 
 class Builtins(msgspec.Struct, frozen=True):
@@ -91,13 +93,16 @@ def _remote(name: Dialect, key: str | None, base_url: str | None, default: str) 
 
 
 def _local(model: str) -> Connection:
-    """The embedded model; its address is found at the first call (see local.py)."""
+    """The embedded models; the first one's address is found at the first call (see local.py)."""
     window = LOCAL_CONTEXT_WINDOW if model == PACKAGED_MODEL else None
     return Connection(
         name="local",
         dialect="openai",
         base_url="http://127.0.0.1",
         credential_id="local",
-        models=(ModelSpec(name=model, context_window=window),),
+        models=(
+            ModelSpec(name=model, context_window=window),
+            ModelSpec(name=EMBEDDING_MODEL, context_window=EMBEDDING_WINDOW),
+        ),
         builtin=True,
     )

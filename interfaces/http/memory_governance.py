@@ -13,6 +13,7 @@ from litestar.response import Stream
 from msgspec import Meta
 
 from application.memory.erasure_commands import ExternalId
+from application.memory.pii_commands import REVEALERS
 from domain.kernel.errors import Forbidden
 from domain.memory.access_events import Action
 from interfaces.http.export import started
@@ -48,7 +49,10 @@ class SubjectExportRequest(msgspec.Struct, frozen=True, kw_only=True, forbid_unk
 
 
 class SubjectDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything held about a person: each list holds rows as they are stored."""
+    """Everything held about a person: each list holds rows as they are stored.
+
+    `pseudonyms` tells what those in the texts stand for; it is there for the role admin alone.
+    """
 
     subject_id: str
     subject: str
@@ -56,6 +60,7 @@ class SubjectDocument(msgspec.Struct, frozen=True, kw_only=True):
     memories: list[dict[str, Any]]
     requests: list[dict[str, Any]]
     texts_of_requests: list[dict[str, Any]]
+    pseudonyms: list[dict[str, str]] | msgspec.UnsetType = msgspec.UNSET
     legal_holds: list[dict[str, Any]]
     purges: list[dict[str, Any]]
     operations: list[dict[str, Any]]
@@ -123,7 +128,10 @@ async def audit_logs(
     operation_id="exportSubject",
 )
 async def export(request: ApiRequest, data: JSONBody[SubjectExportRequest]) -> Stream:
-    """Return everything that is held about a person as one JSON object, as it is read."""
+    """Return everything that is held about a person as one JSON object, as it is read.
+
+    For the role that may turn pseudonyms back (admin) it holds what they stand for: `pseudonyms`.
+    """
     if request.caller.workspace is not None:
         raise Forbidden("this key is bound to a workspace; exports are for keys of the whole tenant")
     governance, tenant = request.services.governance, request.caller.tenant
@@ -133,7 +141,8 @@ async def export(request: ApiRequest, data: JSONBody[SubjectExportRequest]) -> S
     await governance.access.flush()
     await governance.access.write(tenant, line)
     await request.services.read_barrier()  # the export tells of itself
-    chunks: Any = governance.export(tenant, data.subject_id, request.services.clock())
+    reveals = bool(request.caller.roles & set(REVEALERS))
+    chunks: Any = governance.export(tenant, data.subject_id, request.services.clock(), reveals=reveals)
     return Stream(await started(chunks), media_type="application/json")
 
 

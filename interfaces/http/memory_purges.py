@@ -9,7 +9,7 @@ from litestar import Response, Router
 from litestar.openapi.datastructures import ResponseSpec
 from litestar.params import JSONBody, PathParameter
 
-from application.memory.erasure_commands import ApprovePurge, RequestPurge
+from application.memory.erasure_commands import ApprovePurge, RejectPurge, RequestPurge
 from application.memory.erasure_handlers import WRITERS, selection_of
 from domain.kernel.errors import Conflict, Forbidden, NotFound
 from domain.memory.certificate import Certificate
@@ -31,7 +31,7 @@ Id = Annotated[str, PathParameter(name="purge_id", max_length=64, description="T
 class PurgeWritten(msgspec.Struct, frozen=True, kw_only=True):
     """Where a purge stands. `erased` counts items by store; a dry run has no `purge_id` and erased nothing.
 
-    `status` is `completed`, `running`, `awaiting_approval` or `dry_run`.
+    `status` is `completed`, `running`, `awaiting_approval`, `rejected` or `dry_run`.
     """
 
     purge_id: str | None
@@ -78,6 +78,27 @@ async def approve(request: ApiRequest, purge_id: Id) -> Response[PurgeWritten]:
     """Let a purge begin that somebody else asked for."""
     outcome = await request.dispatch(ApprovePurge(purge_id=purge_id))
     return await _answer(request, purge_id, outcome.position)
+
+
+@create(
+    "/memory/purges/{purge_id:str}/reject",
+    roles=(ADMIN,),
+    fails=(404,),
+    status_code=200,
+    summary="Reject a purge",
+    operation_id="rejectPurge",
+)
+async def reject(request: ApiRequest, purge_id: Id) -> Response[PurgeWritten]:
+    """Refuse a purge that waits for an approval, or take one's own back: it never begins."""
+    outcome = await request.dispatch(RejectPurge(purge_id=purge_id))
+    body = PurgeWritten(
+        purge_id=purge_id,
+        status=outcome.result.status,
+        erased={},
+        certificate_url=None,
+        position=outcome.position,
+    )
+    return Response(body, headers={HEADER: str(outcome.position)})
 
 
 @read("/memory/purges", roles=READERS, summary="List purges", operation_id="listPurges")
@@ -167,5 +188,5 @@ async def _answer(request: ApiRequest, purge_id: str, position: int) -> Response
 
 
 router = Router(
-    "/", route_handlers=[purge, approve, list_purges, get_purge, get_certificate], tags=["memory"]
+    "/", route_handlers=[purge, approve, reject, list_purges, get_purge, get_certificate], tags=["memory"]
 )

@@ -125,7 +125,9 @@ class Governance(Protocol):
 
     async def held(self, tenant: str, subject: str, /) -> dict[str, int]: ...
 
-    def export(self, tenant: str, subject_id: str, at: datetime, /) -> AsyncIterator[bytes]: ...
+    def export(
+        self, tenant: str, subject_id: str, at: datetime, /, *, reveals: bool
+    ) -> AsyncIterator[bytes]: ...
 
 
 class BillingService(Protocol):

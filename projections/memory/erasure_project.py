@@ -15,6 +15,7 @@ from domain.memory.erasure_events import (
     MemoriesErased,
     PurgeApproved,
     PurgeCompleted,
+    PurgeRejected,
     PurgeRequested,
     PurgeScoped,
     PurgeStarted,
@@ -51,6 +52,13 @@ def purge_approved(envelope: Envelope[PurgeApproved]) -> Iterable[RowOp]:
     """Keep who approved."""
     event = envelope.event
     yield _purge(envelope, {"approved_by": event.approved_by, "approved_at": event.approved_at})
+
+
+def purge_rejected(envelope: Envelope[PurgeRejected]) -> Iterable[RowOp]:
+    """Keep who refused it."""
+    event = envelope.event
+    values = {"status": "rejected", "rejected_by": event.rejected_by, "rejected_at": event.rejected_at}
+    yield _purge(envelope, values)
 
 
 def purge_started(envelope: Envelope[PurgeStarted]) -> Iterable[RowOp]:
@@ -133,11 +141,12 @@ def _purge(envelope: Envelope[Any], values: Mapping[str, Any]) -> Update:
 
 MEMORY_ERASURES = Projection(
     name="memory_erasures",
-    version=1,
+    version=2,
     tables=(memory_purges, memory_holds, memory_erased),
     handlers={
         PurgeRequested: purge_requested,
         PurgeApproved: purge_approved,
+        PurgeRejected: purge_rejected,
         PurgeStarted: purge_started,
         PurgeScoped: purge_scoped,
         PurgeCompleted: purge_completed,

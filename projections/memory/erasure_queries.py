@@ -29,6 +29,8 @@ class PurgeView(msgspec.Struct, frozen=True, kw_only=True):
     requested_at: datetime
     approved_by: str | None
     approved_at: datetime | None
+    rejected_by: str | None
+    rejected_at: datetime | None
     completed_at: datetime | None
     found: dict[str, int] | None
     erased: dict[str, int] | None

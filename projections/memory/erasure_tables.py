@@ -24,6 +24,8 @@ memory_purges = Table(
     Column("requested_at", DateTime(timezone=True), nullable=False),
     Column("approved_by", Text),
     Column("approved_at", DateTime(timezone=True)),
+    Column("rejected_by", Text),
+    Column("rejected_at", DateTime(timezone=True)),
     Column("completed_at", DateTime(timezone=True)),
     Column("found", JSONB),
     Column("erased", JSONB),

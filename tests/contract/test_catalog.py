@@ -11,7 +11,8 @@ def test_nothing_set_leaves_the_local_model_and_says_what_is_missing() -> None:
     made = builtin_providers()
 
     assert [connection.name for connection in made.connections] == ["local"]
-    assert [model.name for model in made.connections[0].models] == ["smollm2-135m-instruct"]
+    models = [model.name for model in made.connections[0].models]
+    assert models == ["smollm2-135m-instruct", "all-minilm-l6-v2"]
     assert made.missing == {"openai": "set OPENAI_API_KEY", "anthropic": "set ANTHROPIC_API_KEY"}
 
 

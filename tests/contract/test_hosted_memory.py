@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -98,6 +99,23 @@ def event(cls: type = MemoryAdded, content: str = "likes tea", **fields: Any) ->
         **times,
         **fields,
     )
+
+
+async def test_a_memory_that_goes_while_its_copy_is_on_the_way_leaves_none(server, hosted) -> None:
+    log, loop = InMemoryEventLog(), asyncio.get_running_loop()
+    await log.append(AppendRequest("acme", "1", (NewEvent("acme/memory/mem_1", event()),)))
+    gone = MemoryDeleted(
+        memory_id="mem_1", subject="s_anna", category="support", occurred_at=NOW, deleted_at=NOW
+    )
+
+    def delete() -> None:
+        fact = NewEvent("acme/memory/mem_1", gone)
+        asyncio.run_coroutine_threadsafe(log.append(AppendRequest("acme", "2", (fact,))), loop).result(5)
+
+    server.before_add = delete
+    await mirror(log, hosted, "acme", "mem_1", "s_anna")
+    assert ("POST", "/v3/memories/add/") in server.requests
+    assert server.memories == {}
 
 
 async def test_the_copy_follows_the_log_whatever_order_the_jobs_come_in(server, hosted) -> None:

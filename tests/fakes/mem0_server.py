@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -15,23 +15,30 @@ KEY = "m0-key-of-these-tests"
 
 
 class Mem0Server:
-    """Memories by id, and every request that came; `failing` makes it answer 503."""
+    """Memories by id, and every request that came.
+
+    `failing` makes it answer 503, `failing_methods` only to some methods; `before_add` runs before a memory
+    is kept.
+    """
 
     def __init__(self) -> None:
         self.memories: dict[str, dict[str, Any]] = {}
         self.requests: list[tuple[str, str]] = []
         self.failing = False
+        self.failing_methods: set[str] = set()
+        self.before_add: Callable[[], None] = lambda: None
         self.url = ""
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         """Return status and body of one request."""
         self.requests.append((method, path))
-        if self.failing:
+        if self.failing or method in self.failing_methods:
             return 503, {"detail": "try later"}
         parts = path.strip("/").split("/")
         if path == "/v1/ping/":
             return 200, {"status": "ok", "org_id": "o", "project_id": "p", "user_email": "a@b.example"}
         if (method, path) == ("POST", "/v3/memories/add/"):
+            self.before_add()
             return 200, {"results": [self._add(body)]}
         if (method, path) == ("POST", "/v3/memories/"):
             return 200, self._page(body, query)

@@ -18,7 +18,7 @@ import pytest_asyncio
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from infrastructure.runtime import Endpoints
 from infrastructure.settings import Settings
-from tests.erasing import erasure_desk
+from tests.erasing import erasure_desk, until_done
 from tests.interfaces.http import conftest as http
 from tests.interfaces.http.product import ADMIN_KEY, Product, running_product
 
@@ -56,7 +56,7 @@ async def test_a_killed_purge_ends_in_the_same_certificate(product: Product, whe
     dying = await asyncio.to_thread(run_eraser, product, tenant.name, purge_id, when)
     assert dying.returncode == -signal.SIGKILL, dying.stderr.decode()
     async with erasure_desk(product.api.settings, product.api.runtime.where) as (desk, _):
-        done = await desk.run(tenant.name, purge_id)
+        done = await until_done(desk, tenant.name, purge_id)
     # then
     assert done.completed is not None
     certificate = done.completed.certificate
@@ -70,6 +70,7 @@ EXPECTED = {
     "memories": (2, 2, 0),
     "vectors": (2, 2, 0),
     "requests": (0, 0, 0),
+    "pseudonyms": (0, 0, 0),
     "idempotent_answers": (1, 1, 0),
     "queue": (0, 0, 0),
     "write_ahead_log": (0, 0, 0),

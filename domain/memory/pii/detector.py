@@ -21,7 +21,7 @@ from domain.memory.pii.spans import PiiDetectionFailed, Span, without_overlaps
 from domain.memory.pii.spoken import speaks_numbers, spoken_numbers
 
 _WORTH_A_LOOK: Final = re.compile(r"[\d@\uff20\ufe6b]|[\[(\s](?:at|@)[\])\s]", re.IGNORECASE)
-DETECTOR_VERSION: Final = 2
+DETECTOR_VERSION: Final = 3
 """Stored beside counts of what was found; rises whenever the rules find something else."""
 _Finder = Callable[[str, int, int], Iterator[tuple[int, int]]]
 _FINDERS: Final[tuple[tuple[PiiType, _Finder], ...]] = (
@@ -33,7 +33,10 @@ _FINDERS: Final[tuple[tuple[PiiType, _Finder], ...]] = (
 
 
 class Detector:
-    """Finds the kinds of personal data it was asked for."""
+    """Finds the kinds of personal data it was asked for.
+
+    SSN brings those ITINs along that a label announces: whoever wants the one out means the other as well.
+    """
 
     def __init__(self, plans: PhonePlans, types: Set[PiiType] = CERTAIN_TYPES) -> None:
         self._types = frozenset(types)
@@ -80,7 +83,12 @@ class Detector:
             for place in finder(folded, start, end)
             if not crosses_cut(folded, *place)
         )
-        return [span for span in without_overlaps(found) if span.type in self._types]
+        return [span for span in without_overlaps(found) if self._is_asked_for(folded, span)]
+
+    def _is_asked_for(self, folded: str, span: Span) -> bool:
+        if span.type is PiiType.ITIN and PiiType.SSN in self._types and PiiType.ITIN not in self._types:
+            return social_security.is_announced(folded, span.start, span.end)
+        return span.type in self._types
 
     def _numbers(self, text: str, stretch: Stretch, end: int) -> Iterator[Span]:
         dictated = spelled_out(text, stretch)
@@ -95,10 +103,10 @@ class Detector:
 
     def _dictated(self, text: str, number: Number, end: int) -> Iterator[Span]:
         label = label_before(text, number.start)
-        kind = social_security.number_type(number.digits)
+        kind = social_security.type_here(text, number)
         if cards.is_valid_card(number.digits) and cards.is_card_here(text, number, label):
             yield Span(number.start, number.end, PiiType.CREDIT_CARD)
-        elif kind is not None and social_security.is_number_here(text, number, label):
+        elif kind is not None:
             yield Span(number.start, number.end, kind)
         elif self._phones.pick(text, [number], end) is not None:
             yield Span(number.start, number.end, PiiType.PHONE)
@@ -151,8 +159,7 @@ def _card(text: str, stretch: Stretch, index: int) -> tuple[Number, PiiType] | N
 
 def _social_security(text: str, stretch: Stretch, index: int) -> tuple[Number, PiiType] | None:
     for number in numbers_from(text, stretch, index, social_security.LENGTH, social_security.LENGTH):
-        kind = social_security.number_type(number.digits)
-        label = label_before(text, number.start) if kind is not None else None
-        if kind is not None and social_security.is_number_here(text, number, label):
+        kind = social_security.type_here(text, number)
+        if kind is not None:
             return number, kind
     return None

@@ -28,14 +28,14 @@ _EXACT: Final = {
         dialled dialing ring rang reach reached reachable sms voicemail pager hotline helpline
         landline switchboard answering contact contacts contacter contacto ph festnetz durchwahl
         ruf rufe ruft ligue ligar bel bellen hringdu sími simi telepon sđt cep gsm ara arayın
-        joindre numaram puhelinnumero
+        joindre numaram telp telpon zap puhelinnumero
     """,
     Kind.CARD: """
         card cards cc ccn ccnum visa mastercard amex discover diners jcb maestro unionpay credit
         debit pan carte cartes tarjeta tarjetas cartão cartao kort kortnummer kortti karta kartu
         karte kaart creditcard cardnumber
     """,
-    Kind.SSN: "ssn ssns ss social socials soc socsec",
+    Kind.SSN: "ssn ssns ss social socials soc socsec itin itins taxpayer",
     Kind.EMAIL: "email emails mail mailto mails mailed emailed correo courriel",
     Kind.IBAN: "iban",
     Kind.ACCOUNT: """
@@ -47,7 +47,7 @@ _EXACT: Final = {
         doi pmid orcid arxiv id ids uuid guid sku ean upc gtin asin barcode ticket tickets issue
         issues pull commit version versions ver rev revision build release size length bytes hash
         nhs cpf cnpj siret siren abn acn tfn lot session isin cusip nip regon pesel mrn
-        checksum sha md timestamp epoch unix date dates port pid seq offset ref reference
+        score scores checksum sha md timestamp epoch unix date dates port pid seq offset ref reference
         transaction transactions txn meeting zip postal postcode plz otp pin passcode password
         amount price total cost budget population vat ein npi license licence passport coordinates
         lat lon lng latitude longitude year years flight catalog article commande facture pedido
@@ -57,7 +57,8 @@ _EXACT: Final = {
 _STEMS: Final = {
     Kind.PHONE: """
         telefon teléfon telefax téléphon telephon telefón celular handyn anruf rufnummer erreich
-        appel llam llám chiam soit zadzwo zavol mobiln mobilt mobiltel тел моб звон факс τηλ κιν
+        appel llam llám contáct contatt volejte chiam soit zadzwo zavol mobiln mobilt mobiltel
+        тел моб звон факс τηλ κιν
         טלפון נייד פקס هاتف جوال موبايل اتصل फ़ोन फोन मोबाइल điện โทร
     """,
     Kind.CARD: "kreditkart karten kredytow карт carta بطاقة כרטיס",
@@ -73,6 +74,11 @@ _CHARACTERS: Final = {
     Kind.OTHER: "订单 訂單 编号 編號 金额 快递 单号 注文 주문 价格",
 }
 _OWNERS: Final = "my your his her their our new"
+_OWN_NUMBERS: Final = """
+    meine-nummer mein-nummer unsere-nummer mijn-nummer mitt-nummer mitt-nummeret min-nummer mit-nummer
+    mon-numéro notre-numéro mi-número mi-numero nuestro-número mio-numero nostro-numero meu-número meu-numero
+    mój-numer moje-číslo мой-номер
+"""
 _NUMBERED: Final = """
     customer member patient policy claim employee student case part model item product room file job batch
     record
@@ -87,6 +93,9 @@ CHARACTERS: Final[dict[str, Kind]] = {
 }
 PAIRS: Final[dict[tuple[str, str], Kind]] = {
     **{(owner, number): Kind.PHONE for owner in _OWNERS.split() for number in ("number", "no", "digits")},
+    **{
+        (own, number): Kind.PHONE for own, _, number in (pair.partition("-") for pair in _OWN_NUMBERS.split())
+    },
     **{("text", person): Kind.PHONE for person in ("me", "us", "him", "her", "them")},
     **{
         (thing, number): Kind.OTHER
@@ -95,6 +104,7 @@ PAIRS: Final[dict[tuple[str, str], Kind]] = {
     },
     **{(thing, "code"): Kind.OTHER for thing in _CODED.split()},
     ("social", "security"): Kind.SSN,
+    **{("tax", number): Kind.SSN for number in ("id", "identification", "number", "no")},
     ("american", "express"): Kind.CARD,
     ("toll", "free"): Kind.PHONE,
     ("sort", "code"): Kind.ACCOUNT,

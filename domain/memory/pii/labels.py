@@ -25,7 +25,8 @@ _FILLING: Final = re.compile(
         | </?[a-z][a-z0-9]{0,9}/?>
         | (?:numbers?|no|num|nr|n[ºo°]|nummer|num[eé]ro|is|are|was|at|on|via|by|under|to|the|a|my|our|his|her
         |your|of|for|me|us|him|them|back|now|here|home|work|office|mobile|cell|main|line|direct|new|free|toll|usa?
-        |uk|intl|and|or|de|di|unter|ist|lautet|sous|est|es|al|em|é|code|ending|like|please
+        |uk|intl|and|or|de|di|unter|ist|je|lautet|sous|est|es|al|em|é|code|ending|like|please
+        |mnie|pod|do|mich|mir|uns|dich|moi|nous|mig|mij|ons|op|på|om|al|a|o|meu|mio|mój|moj|nr|мне|по|saya
         |号码|号|是|为|至|番号|は|번호|는)\b
         )*""",
     re.VERBOSE | re.IGNORECASE,

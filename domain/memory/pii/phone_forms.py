@@ -44,6 +44,7 @@ TIMESTAMP: Final = re.compile(
 )
 THOUSANDS: Final = re.compile(r"\+?[0-9]{1,3}(?:[ .][0-9]{3})+")
 LOCAL: Final = re.compile(r"[2-9][0-9]{2}[- ][0-9]{4}")
+_YEARS: Final = re.compile(r"(?:(?:19|20)[0-9]{2}[ -])+(?:19|20)[0-9]{2}")
 EXTENSION: Final = re.compile(
     r"""(?:\s?(?:x|ext\.?|extn\.?|extension|poste|anexo|ramal|доб\.?)\s?[.:]?\s?|\s?\#\s?)
         [0-9]{1,6}(?![0-9])""",
@@ -90,6 +91,7 @@ def is_grouped(piece: str, sizes: tuple[int, ...]) -> bool:
         and min(sizes) >= 2
         and max(sizes) <= 5
         and _GROUPED.fullmatch(piece) is not None
+        and _YEARS.fullmatch(piece) is None
     )
 
 

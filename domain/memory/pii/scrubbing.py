@@ -104,6 +104,13 @@ def tokens_in(text: str) -> list[str]:
     return list(dict.fromkeys(_TOKEN.findall(text)))
 
 
+def of_text(pseudonyms: Mapping[str, str], text: str) -> dict[str, str]:
+    """Return the part of a map whose tokens stand in a text."""
+    return (
+        {token: pseudonyms[token] for token in tokens_in(text) if token in pseudonyms} if pseudonyms else {}
+    )
+
+
 def restore(text: str, pseudonyms: Mapping[str, str]) -> str:
     """Put the originals back for the tokens the mapping knows; other text stays as it is."""
     return _TOKEN.sub(lambda match: pseudonyms.get(match[0], match[0]), text)

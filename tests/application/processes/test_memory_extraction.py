@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 import pytest
 
 from application.binding import bind
 from application.bus import Bus, Caller
 from application.memory.handlers import HANDLERS
-from application.memory.pii import PiiScrubbing
+from application.memory.pii import PiiScrubbing, PseudonymOwner
 from application.memory.pii_phone_plans import LibraryPhonePlans
 from application.memory.ports import MemoryPorts
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Refused, Whole
 from application.processes.memory_extraction import Conversation, MemoryExtraction, Message
 from domain.kernel.errors import Forbidden, InvalidInput, LimitReached, Unavailable
+from domain.kernel.pii import ScrubMode
+from domain.memory.pii.scrubbing import KeyedFunction
 from domain.memory.policy import ALL_ENTITIES, MemoryRules, PolicyBook
 from tests.fakes.event_log import InMemoryEventLog
 
@@ -57,16 +62,28 @@ class Everywhere:
         return True
 
 
+class MonthKeys:
+    """Keyed functions that differ by owner, and whose they were."""
+
+    def __init__(self) -> None:
+        self.owners: list[PseudonymOwner] = []
+
+    async def keyed(self, owner: PseudonymOwner) -> KeyedFunction:
+        self.owners.append(owner)
+        return lambda data: hmac.digest(repr(owner).encode(), data, hashlib.sha256)
+
+
 class World:
     """Memory on an in-memory log."""
 
     def __init__(self, model: Model, rules: MemoryRules | None = None) -> None:
+        self.keys = MonthKeys()
         self.log = InMemoryEventLog()
         self.twins: dict[str, str] = {}
         book = PolicyBook(rules)
         ports = MemoryPorts(
             policies=lambda _tenant: book,
-            scrubbing=PiiScrubbing(LibraryPhonePlans()),
+            scrubbing=PiiScrubbing(LibraryPhonePlans(), self.keys),
             entities=ALL_ENTITIES,
             reference=lambda tenant, person: f"s_{tenant}_{person}",
             duplicates=self.duplicates,
@@ -101,6 +118,20 @@ async def test_the_model_sees_only_what_was_scrubbed() -> None:
     asked = model.calls[0].request.raw.decode()
     assert "anna@example.com" not in asked
     assert "[EMAIL]" in asked
+
+
+async def test_pseudonyms_of_the_conversation_are_sealed_in_the_memories_that_hold_them() -> None:
+    rules = MemoryRules(pii_scrubbing=True, pii_mode=ScrubMode.PSEUDONYM)
+    world = World(Model("NONE"), rules)
+    said = msgspec.structs.replace(SAID, user_id=None, occurred_at="2029-06-01T00:00:00Z")
+    tea, mail = (await world.remember(said)).items
+    events = {envelope.event.memory_id: envelope.event for envelope in world.log.envelopes}
+    assert tea.content == "I drink oolong tea."
+    assert (events[tea.id].tokens, events[tea.id].details.pseudonyms) == ((), {})
+    assert list(events[mail.id].details.pseudonyms.values()) == ["anna@example.com"]
+    assert mail.content == f"Mail me at {events[mail.id].tokens[0]}."
+    asked = world.keys.owners[0]
+    assert (asked.subject, asked.moment) == ("record:req_1", datetime(2029, 6, 1, tzinfo=UTC))
 
 
 async def test_what_the_model_made_up_is_replaced_by_what_was_said() -> None:

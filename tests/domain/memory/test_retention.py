@@ -13,6 +13,7 @@ from domain.memory.erasure_events import (
     LegalHoldPlaced,
     LegalHoldReleased,
     PurgeApproved,
+    PurgeRejected,
     PurgeRequested,
     PurgeStarted,
     SelectionFreed,
@@ -75,6 +76,16 @@ def requested(*, approval: bool) -> PurgeRequested:
         requested_at=AT,
         approval_required=approval,
     )
+
+
+def test_a_purge_that_waits_can_be_rejected_once_and_is_over_then():
+    rejected = PurgeRejected(purge_id="p1", rejected_by="key/2", rejected_at=AT)
+    wish = requested(approval=True)
+    given(Purge, wish).when(lambda p: p.reject("p1", "key/2", AT)).then(rejected)
+    given(Purge, wish, rejected).when(lambda p: p.reject("p1", "key/1", AT)).then()
+    given(Purge, wish, rejected).when(lambda p: p.approve("p1", "key/2", AT)).then_refused(Conflict)
+    given(Purge, requested(approval=False)).when(lambda p: p.reject("p1", "key/2", AT)).then_refused(Conflict)
+    given(Purge).when(lambda p: p.reject("p1", "key/2", AT)).then_refused(NotFound)
 
 
 def test_a_purge_starts_at_once_or_after_somebody_else_approved():

@@ -49,6 +49,16 @@ async def test_texts_that_mean_alike_are_nearer(embeddings: LocalEmbeddings) -> 
     assert len(cat) == embeddings.dimension == MODELS[_engine(embeddings)][1]
 
 
+async def test_the_tokens_that_were_read_are_counted(embeddings: LocalEmbeddings) -> None:
+    vectors, few = await embeddings.counted(["hello world", "hi"])
+    assert len(vectors) == 2
+    assert 2 <= few <= 8
+    _, many = await embeddings.counted(["hello world", "hi"] * 70)
+    assert many == 70 * few
+    _, cut = await embeddings.counted(["hello " * 5000])
+    assert cut < 5000
+
+
 async def test_every_vector_has_length_one_whatever_the_text(embeddings: LocalEmbeddings) -> None:
     texts = ["", " ", "\0", "\U0001f600" * 50, "x" * 100_000, "word " * 20_000, "日本語のテキスト"]
     for vector in await embeddings.vectors(texts):

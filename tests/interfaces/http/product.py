@@ -74,10 +74,13 @@ class Tenant:
 
 @asynccontextmanager
 async def running_product(
-    database: PostgresEndpoint, redis_url: str, data: Path, *, erasing: bool = True
+    database: PostgresEndpoint, redis_url: str, data: Path, *, erasing: bool = True, **options: Any
 ) -> AsyncIterator[Product]:
-    """Run the API and the projector in this event loop, and whoever carries out purges."""
-    settings, where = _where(database, redis_url, data)
+    """Run the API and the projector in this event loop, and whoever carries out purges.
+
+    `options` are settings that differ from the usual ones.
+    """
+    settings, where = _where(database, redis_url, data, **options)
     projector = asyncio.create_task(run_projector(settings, where))
     eraser = asyncio.create_task(carry_out_purges(settings, where) if erasing else asyncio.sleep(0))
     api = Api(settings, where)
@@ -154,7 +157,9 @@ def served_product(database: PostgresEndpoint, redis_url: str, data: Path) -> It
         thread.join(60)
 
 
-def _where(database: PostgresEndpoint, redis_url: str, data: Path) -> tuple[Settings, Endpoints]:
+def _where(
+    database: PostgresEndpoint, redis_url: str, data: Path, **options: Any
+) -> tuple[Settings, Endpoints]:
     where = Endpoints(
         app_dsn=database.app_dsn,
         system_dsn=database.system_dsn,
@@ -163,4 +168,4 @@ def _where(database: PostgresEndpoint, redis_url: str, data: Path) -> tuple[Sett
         redis_url=redis_url,
         admin_dsn=database.admin_dsn,
     )
-    return Settings(data_dir=data, admin_key=ADMIN_KEY), where
+    return Settings(data_dir=data, admin_key=ADMIN_KEY, **options), where

@@ -77,6 +77,7 @@ EXPECTED = {
     ("GET", "/analytics/vector-search"): {"admin", "operator", "auditor", "service"},
     ("DELETE", "/memory/purge"): {"admin", "operator"},
     ("POST", "/memory/purges/{purge_id}/approve"): {"admin"},
+    ("POST", "/memory/purges/{purge_id}/reject"): {"admin"},
     ("GET", "/memory/purges"): {"admin", "operator", "auditor"},
     ("GET", "/memory/purges/{purge_id}"): {"admin", "operator", "auditor"},
     ("GET", "/memory/purges/{purge_id}/certificate"): {"admin", "operator", "auditor"},

@@ -10,10 +10,11 @@ from application.memory.pii_phone_plans import LibraryPhonePlans
 from domain.kernel.pii import STANDARD_TYPES, PiiType
 from domain.memory.pii.detector import Detector
 from domain.memory.pii.spans import PiiDetectionFailed
-from tests.domain.memory.pii import hard_cases
+from tests.domain.memory.pii import hard_cases, label_cases
 from tests.domain.memory.pii.cases import FOUND, NOTHING, OTHER_KINDS, PERSONS
 from tests.domain.memory.pii.given import DETECTOR, dense_texts, found_in, mixed_texts
 
+STANDARD = Detector(LibraryPhonePlans(), STANDARD_TYPES)
 HUGE = 40_000
 ADVERSARIAL = (
     *(
@@ -64,6 +65,36 @@ def test_finds_personal_data_in_many_forms(text, expected):
 @pytest.mark.parametrize("text", [*NOTHING, *hard_cases.NOTHING])
 def test_leaves_alone_what_only_looks_like_it(text):
     assert [one for one in found_in(text) if PiiType(one[0]) in STANDARD_TYPES] == []
+
+
+@pytest.mark.parametrize(("text", "number"), label_cases.PHONES)
+def test_a_label_makes_a_national_number_a_phone_number(text, number):
+    assert standard(text) == [("PHONE", number)]
+
+
+@pytest.mark.parametrize("text", label_cases.NO_PHONES)
+def test_a_phone_word_nearby_makes_nothing_else_one(text):
+    assert "PHONE" not in dict(standard(text))
+
+
+@pytest.mark.parametrize(("text", "number"), label_cases.TAXPAYERS)
+def test_the_standard_kinds_bring_labelled_taxpayer_numbers_along(text, number):
+    assert standard(text) == [("ITIN", number)]
+
+
+@pytest.mark.parametrize("text", label_cases.NO_TAXPAYERS)
+def test_the_standard_kinds_leave_other_numbers_with_nine_in_front_alone(text):
+    assert standard(text) == []
+
+
+def test_who_asks_for_other_kinds_gets_no_taxpayer_numbers():
+    found = Detector(LibraryPhonePlans(), frozenset({PiiType.PHONE})).detect("ITIN 912-70-1234")
+    assert found == []
+
+
+def standard(text: str) -> list[tuple[str, str]]:
+    """Return what the four standard kinds find."""
+    return [(str(span.type), text[span.start : span.end]) for span in STANDARD.detect(text)]
 
 
 @pytest.mark.parametrize(("text", "expected"), OTHER_KINDS)
