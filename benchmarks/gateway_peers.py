@@ -89,7 +89,8 @@ def portkey(folder: Path, upstream: int) -> Iterator[Peer]:
     port = _free_port()
     headers = f"x-portkey-provider: openai\r\nx-portkey-custom-host: http://127.0.0.1:{upstream}/v1\r\n"
     argv = (node, str(server), f"--port={port}", "--headless")
-    with process(*argv, stderr=subprocess.DEVNULL, cwd=home) as child:
+    env = {**os.environ, "TRUSTED_CUSTOM_HOSTS": "127.0.0.1"}  # it refuses loopback otherwise
+    with process(*argv, env=env, stderr=subprocess.DEVNULL, cwd=home) as child:
         _wait(f"http://127.0.0.1:{port}/", child, "Portkey")
         yield Peer("portkey", port, child.pid, headers)
 
