@@ -153,7 +153,10 @@ def whole_gateway() -> None:
         govern(port, port_of(upstream), FREE, CAPPED)
         limits = {"monthly_token_limit": PLENTY, "monthly_cost_limit_usd": 10**6, "hard_cap_enabled": True}
         manage(port, "/usage/quota", {"scope": "workspace", "id": CAPPED, **limits}, "PUT")
-        sides = [Contender(name, port, api.pid, f"x-aios-workspace: {name}\r\n") for name in (FREE, CAPPED)]
+        sides = [
+            Contender(name, port, api.pid, f"x-aios-workspace: {name}\r\n", alone=True)
+            for name in (FREE, CAPPED)
+        ]
         for side in sides:
             side.load(CONNECTIONS, 1.0, "json")
         pairs = [

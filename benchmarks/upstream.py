@@ -98,8 +98,9 @@ ANSWERS = {
 class Answering(asyncio.Protocol):
     """One connection: frames requests by content-length and writes a precomputed answer for each."""
 
-    def __init__(self, gap_s: float) -> None:
+    def __init__(self, gap_s: float, wait_s: float) -> None:
         self._gap_s = gap_s
+        self._wait_s = wait_s
         self._buffer = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -115,7 +116,10 @@ class Answering(asyncio.Protocol):
             if len(self._buffer) < end:
                 return
             body, self._buffer = self._buffer[head_end + 4 : end], self._buffer[end:]
-            self._answer(head, body)
+            if self._wait_s > 0:
+                asyncio.get_running_loop().call_later(self._wait_s, self._answer, head, body)
+            else:
+                self._answer(head, body)
 
     def _answer(self, head: bytes, body: bytes) -> None:
         stream = b'"stream":true' in body or b'"stream": true' in body
@@ -132,13 +136,16 @@ class Answering(asyncio.Protocol):
             asyncio.get_running_loop().call_later(self._gap_s, self._paced, parts, at + 1)
 
 
-async def serve(host: str, port: int, gap_s: float = 0.0) -> asyncio.Server:
-    """Listens on `host`; port 0 picks a free one. With `gap_s` the parts of a stream come that far apart."""
-    return await asyncio.get_running_loop().create_server(lambda: Answering(gap_s), host, port)
+async def serve(host: str, port: int, gap_s: float = 0.0, wait_s: float = 0.0) -> asyncio.Server:
+    """Listens on `host`; port 0 picks a free one.
+
+    With `gap_s` the parts of a stream come that far apart, with `wait_s` every answer comes that much later.
+    """
+    return await asyncio.get_running_loop().create_server(lambda: Answering(gap_s, wait_s), host, port)
 
 
-async def _main(host: str, port: int, gap_s: float) -> None:
-    server = await serve(host, port, gap_s)
+async def _main(host: str, port: int, gap_s: float, wait_s: float) -> None:
+    server = await serve(host, port, gap_s, wait_s)
     print(server.sockets[0].getsockname()[1], flush=True)
     stop = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -153,8 +160,9 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=0)
     parser.add_argument("--gap-ms", type=float, default=0.0, help="pause between the parts of a stream")
+    parser.add_argument("--wait-ms", type=float, default=0.0, help="pause before every answer")
     options = parser.parse_args()
-    uvloop.run(_main(options.host, options.port, options.gap_ms / 1000))
+    uvloop.run(_main(options.host, options.port, options.gap_ms / 1000, options.wait_ms / 1000))
 
 
 if __name__ == "__main__":
