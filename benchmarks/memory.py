@@ -32,7 +32,7 @@ from domain.memory.events import MemoryAdded, MemoryDetails
 from domain.memory.memory import memory_stream
 from domain.registry import event_registry
 from infrastructure.embeddings.configured import configured_embeddings
-from infrastructure.memory.indexing import EXACT_UP_TO, index_pending
+from infrastructure.memory.indexing import EXACT_UP_TO, PENDING_UP_TO, index_pending
 from infrastructure.runtime import Runtime, endpoints
 from infrastructure.settings import Settings, load
 from projections.memory.search import Vector, by_meaning, words_of
@@ -153,15 +153,15 @@ async def _indexed(runtime: Runtime) -> int:
     """Help the projector to fill the index, and return how many vectors are in it."""
     engine = runtime.engine(runtime.where.system_dsn, size=1)
     counts = text(
-        "SELECT count(*) FILTER (WHERE indexed), (SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM "
-        "memory_vectors WHERE NOT indexed GROUP BY tenant) AS pending) FROM memory_vectors"
+        "SELECT count(*) FILTER (WHERE indexed), count(*) FILTER (WHERE NOT indexed) FROM memory_vectors "
+        "GROUP BY tenant"
     )
     while True:
         await index_pending(engine)
         async with engine.connect() as conn:
-            indexed, pending = (await conn.execute(counts)).one()
-        if pending <= EXACT_UP_TO:
-            return int(indexed)
+            tenants = (await conn.execute(counts)).all()
+        if all(pending <= (PENDING_UP_TO if indexed else EXACT_UP_TO) for indexed, pending in tenants):
+            return sum(int(indexed) for indexed, _ in tenants)
         await asyncio.sleep(1.0)
 
 
