@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import select
 import time
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
@@ -15,8 +16,8 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 UNTRIED_S = 0.25
-"""A connection that was given back so lately is lent again without being tried: a server takes longer to
-come back, and under load the trying would be one round trip in three."""
+"""A connection that was given back so lately is lent without a round trip to try it, unless the server has
+said something meanwhile, such as that it ends: under load every third round trip was such a trial."""
 
 
 def sqlalchemy_url(dsn: str) -> str:
@@ -61,7 +62,7 @@ def pool(
         returned[conn] = time.monotonic()
 
     async def check(conn: AsyncConnection) -> None:
-        if time.monotonic() - returned.get(conn, 0.0) > UNTRIED_S:
+        if not _in_use(conn, returned.get(conn)):
             await AsyncConnectionPool.check_connection(conn)
 
     return AsyncConnectionPool(
@@ -77,8 +78,17 @@ def pool(
     )
 
 
+def _in_use(conn: AsyncConnection, returned: float | None) -> bool:
+    """Tell whether a connection was given back a moment ago and nothing has come from the server since."""
+    if returned is None or time.monotonic() - returned > UNTRIED_S or conn.closed:
+        return False
+    waiting = select.poll()
+    waiting.register(conn.fileno(), select.POLLIN)
+    return not waiting.poll(0)
+
+
 def _try_those_at_rest(made: AsyncEngine) -> None:
-    """Try a connection before it is lent, when it has rested; one that broke empties the pool."""
+    """Try a connection before it is lent, unless it is in use; one that broke empties the pool."""
     dialect: Any = made.sync_engine.dialect
 
     @event.listens_for(made.sync_engine, "checkin")
@@ -88,7 +98,7 @@ def _try_those_at_rest(made: AsyncEngine) -> None:
     @event.listens_for(made.sync_engine, "checkout")
     def check(connection: Any, record: Any, _lent: Any) -> None:
         returned = record.info.get("returned")
-        if returned is None or time.monotonic() - returned <= UNTRIED_S:
+        if returned is None or _in_use(connection.driver_connection, returned):
             return
         try:
             dialect.do_ping(connection)
