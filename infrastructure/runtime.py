@@ -84,11 +84,14 @@ class Runtime:
         self.where = where
         self.kms = FileKms(secret_files.keys_folder(settings), secret_files.master_key(settings))
         self.system_pool = engines.pool(where.system_dsn, size=6, application=f"aios-{name}")
+        self._head_pool = engines.pool(
+            where.system_dsn, size=2, application=f"aios-{name}-head", autocommit=True
+        )
         self._keyring_pool = engines.pool(where.keyring_dsn, size=2, application=f"aios-{name}-keys")
         self.app_pool = engines.pool(where.app_dsn, size=4, application=f"aios-{name}-app")
         self.keyring = Keyring(self._keyring_pool, self.kms)
         self.shredder = Shredder(self.keyring, self.kms, KeyFence(self.system_pool))
-        self.reader = LogReader(self.system_pool, registry, self.keyring)
+        self.reader = LogReader(self.system_pool, registry, self.keyring, self._head_pool)
         self.quota_counters = QuotaCounters()
         self.committer = GroupCommitter(
             where.system_dsn,
@@ -107,7 +110,7 @@ class Runtime:
 
     async def open(self, *, doorbell: bool = False, control: bool = False) -> None:
         """Connect; `doorbell` listens to every commit, `control` to those with control events."""
-        for pool in (self.system_pool, self._keyring_pool, self.app_pool):
+        for pool in (self.system_pool, self._head_pool, self._keyring_pool, self.app_pool):
             await pool.open()
             self._exits.push_async_callback(pool.close)
         await self.keyring.prepare()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from typing import Any
 
 import msgspec
@@ -25,18 +25,26 @@ class Batch(msgspec.Struct, frozen=True):
 
 
 class LogReader:
-    """Queries the log and decodes rows; rows that do not decode arrive as UnknownEvent."""
+    """Queries the log and decodes rows; rows that do not decode arrive as UnknownEvent.
+
+    `heads` lends connections in autocommit, so that asking for the newest position is one round trip.
+    """
 
     def __init__(
-        self, pool: AsyncConnectionPool[AsyncConnection], registry: EventRegistry, keyring: Keyring
+        self,
+        pool: AsyncConnectionPool[AsyncConnection],
+        registry: EventRegistry,
+        keyring: Keyring,
+        heads: AsyncConnectionPool[AsyncConnection] | None = None,
     ) -> None:
         self._pool = pool
+        self._heads = heads or pool
         self._registry = registry
         self._keyring = keyring
 
     async def head(self) -> int:
         """Return the position of the newest event, 0 for an empty log."""
-        async with self.connection() as conn:
+        async with self._lent(self._heads) as conn:
             return (await self._head(conn))[0]
 
     async def head_and_chain(self) -> tuple[int, bytes]:
@@ -92,11 +100,15 @@ class LogReader:
             await self._keyring.fetch(sorted(kids))
         return [decode(row, self._registry, self._keyring.opening_key) for row in rows]
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[AsyncConnection]:
+    def connection(self) -> AbstractAsyncContextManager[AsyncConnection]:
         """Lend a connection. Raises Unavailable when the database does not answer."""
+        return self._lent(self._pool)
+
+    @staticmethod
+    @asynccontextmanager
+    async def _lent(pool: AsyncConnectionPool[AsyncConnection]) -> AsyncIterator[AsyncConnection]:
         try:
-            async with self._pool.connection() as conn:
+            async with pool.connection() as conn:
                 yield conn
         except (OperationalError, PoolTimeout) as error:
             raise Unavailable(

@@ -11,6 +11,7 @@ from sqlalchemy.exc import DBAPIError
 
 from domain.kernel.errors import AiosError, Unavailable
 from domain.registry import event_registry
+from infrastructure.database.engines import with_options
 from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.erasure.ledger import require_redone
 from infrastructure.event_store import anchors
@@ -26,6 +27,8 @@ from projections.runner import Runner
 
 ANCHOR_EVERY_S = 30.0
 MEASURE_EVERY_S = 5.0
+SHORT_LISTS = "-c gin_pending_list_limit=256kB"
+"""Every search by words reads through what its index has not sorted in yet, by default up to 4 MB."""
 log = structlog.get_logger("projector")
 
 
@@ -44,7 +47,8 @@ async def project(settings: Settings, where: Endpoints) -> None:
     """Project until cancelled."""
     runtime = Runtime(settings, where, event_registry(), name="projector")
     await runtime.open(doorbell=True)
-    system, owner = runtime.engine(where.system_dsn, size=8), runtime.engine(where.owner_dsn, size=2)
+    system = runtime.engine(with_options(where.system_dsn, SHORT_LISTS), size=8)
+    owner = runtime.engine(where.owner_dsn, size=2)
     embedder = configured_embeddings(settings)
     projections = with_embeddings(PROJECTIONS, embedder)
     runner = Runner(projections, runtime.tail, system=system, owner=owner)

@@ -12,7 +12,19 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import ColumnElement, Double, cast, func, literal, not_, select, text
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Double,
+    Select,
+    cast,
+    func,
+    literal,
+    not_,
+    select,
+    text,
+    union_all,
+)
 from sqlalchemy.dialects.postgresql import TSQUERY
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -22,11 +34,11 @@ from projections.memory.statistics import TenantStatistics
 from projections.memory.tables import DIMENSIONS, memories, memory_vectors
 
 MOST_WORDS = 24
-MOST_ROWS = 3000
+MOST_ROWS = 1500
 """So many rows are ranked by words at most."""
-MOST_FOLLOWED = 2500
+MOST_FOLLOWED = 1000
 """Words are followed, rarest first, as long as no more rows than these are to be expected of them."""
-EF_SEARCH = 120
+EF_SEARCH = 100
 
 
 class Vector(msgspec.Struct, frozen=True):
@@ -73,59 +85,56 @@ async def by_meaning(
     one only those that are not yet. Without `filtered` the conditions leave out few rows, and are looked at
     last.
     """
-    if exact or query.dimension not in DIMENSIONS:
-        return await _compared(conn, tenant, query, conditions, limit, [], filtered=filtered)
-    pending = await _compared(conn, tenant, query, conditions, limit, [not_(_v.indexed)], filtered=filtered)
-    # The index is on the cast and on rows with these very literals; without them it cannot be chosen.
-    distance = _distance(cast(_v.embedding, HALFVEC(query.dimension)), query)
-    meant = [_v.tenant == tenant, _v.model == query.model, text(f"dimension = {query.dimension} AND indexed")]
-    through = await _joined(conn, distance, meant, conditions, limit)
-    return sorted([*through, *pending], key=lambda found: -found[1])[:limit]
-
-
-async def _compared(
-    conn: AsyncConnection,
-    tenant: str,
-    query: Vector,
-    conditions: Sequence[ColumnElement[bool]],
-    limit: int,
-    which: list[ColumnElement[bool]],
-    *,
-    filtered: bool,
-) -> Ranking:
-    """Compare vectors one by one: all those that pass, or first the nearest ones of all."""
-    distance = _distance(_v.embedding, query)
-    meant = [_v.tenant == tenant, _v.model == query.model, _v.dimension == query.dimension, *which]
+    which = _one_by_one(tenant, query, exact=exact)
     if not filtered:
-        most = 2 * limit
-        nearest = (
-            select(_v.memory_id, distance.label("distance")).where(*meant).order_by(distance).limit(most)
+        nearest = _nearest(which, 2 * limit).subquery()
+        alive = (
+            select(nearest.c.memory_id, (1 - nearest.c.distance).label("similarity"))
+            .join(memories, (_m.tenant == tenant) & (_m.memory_id == nearest.c.memory_id))
+            .where(*conditions)
+            .order_by(nearest.c.distance)
+            .limit(limit)
         )
-        rows = (await conn.execute(nearest)).all()
-        alive = select(_m.memory_id).where(
-            _m.tenant == tenant, _m.memory_id.in_([row.memory_id for row in rows]), *conditions
-        )
-        kept = {row.memory_id for row in await conn.execute(alive)} if rows else set()
-        if len(kept) >= limit or len(rows) < most:
-            return [(row.memory_id, 1 - row.distance) for row in rows if row.memory_id in kept][:limit]
-    return await _joined(conn, distance, meant, conditions, limit)
+        found = await _ranking(conn, alive)
+        if len(found) == limit:
+            return found
+    joined = _nearest(which, limit, conditions).subquery()
+    best = select(joined.c.memory_id, (1 - joined.c.distance).label("similarity"))
+    return await _ranking(conn, best.order_by(joined.c.distance).limit(limit))
 
 
-async def _joined(
-    conn: AsyncConnection,
-    distance: ColumnElement[float],
-    meant: Sequence[Any],
-    conditions: Sequence[ColumnElement[bool]],
-    limit: int,
-) -> Ranking:
-    found = (
-        select(_v.memory_id, (1 - distance).label("similarity"))
-        .join(memories, (_m.tenant == _v.tenant) & (_m.memory_id == _v.memory_id))
-        .where(*meant, *conditions)
-        .order_by(distance)
-        .limit(limit)
-    )
-    return [(row.memory_id, row.similarity) for row in await conn.execute(found)]
+Compared = tuple[ColumnElement[float], Sequence[Any]]
+"""A distance, and which vectors it is taken of."""
+
+
+def _one_by_one(tenant: str, query: Vector, *, exact: bool) -> list[Compared]:
+    """Return what is compared one by one and, unless `exact`, what is found through the index."""
+    meant = [_v.tenant == tenant, _v.model == query.model, _v.dimension == query.dimension]
+    plainly = _distance(_v.embedding, query)
+    if exact or query.dimension not in DIMENSIONS:
+        return [(plainly, meant)]
+    # The index is on the cast and on rows with these very literals; without them it cannot be chosen.
+    cut = _distance(cast(_v.embedding, HALFVEC(query.dimension)), query)
+    through = [*meant[:2], text(f"dimension = {query.dimension} AND indexed")]
+    return [(cut, through), (plainly, [*meant, not_(_v.indexed)])]
+
+
+def _nearest(
+    which: Sequence[Compared], limit: int, conditions: Sequence[ColumnElement[bool]] | None = None
+) -> Select[Any] | CompoundSelect[Any]:
+    """Return the query of the nearest vectors of each kind, of memories that meet the conditions, if any."""
+    parts = []
+    for distance, meant in which:
+        part = select(_v.memory_id, distance.label("distance")).where(*meant)
+        if conditions is not None:
+            part = part.join(memories, (_m.tenant == _v.tenant) & (_m.memory_id == _v.memory_id))
+            part = part.where(*conditions)
+        parts.append(part.order_by(distance).limit(limit))
+    return parts[0] if len(parts) == 1 else union_all(*(select(part.subquery()) for part in parts))
+
+
+async def _ranking(conn: AsyncConnection, query: Select[Any]) -> Ranking:
+    return [(row[0], row[1]) for row in await conn.execute(query)]
 
 
 def _distance(column: ColumnElement[Any], query: Vector) -> ColumnElement[float]:
