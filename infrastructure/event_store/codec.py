@@ -7,6 +7,7 @@ and stand together under `$sealed` as `{field: {kid, nonce, ct}}`, which no fiel
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable
 from datetime import datetime
 from functools import cache
@@ -19,6 +20,7 @@ from domain.kernel.events import Envelope, Event, EventRegistry, UnknownEvent
 from domain.kernel.personal import Erased, key_bucket, key_scope, personal_fields
 from infrastructure.keyring.keyring import DataKey, Scope
 
+NONCE_BYTES, NONCES_DRAWN = 12, 128
 OpeningKey = Callable[[str], DataKey | None]
 SealingKey = Callable[[Scope], DataKey]
 
@@ -65,6 +67,27 @@ COLUMNS = ", ".join(StoredRow.__struct_fields__)
 _encode = msgspec.json.Encoder().encode
 
 
+class Nonces:
+    """Random nonces of 96 bits, drawn from the system many at a time; a forked process draws its own."""
+
+    def __init__(self) -> None:
+        self._left: deque[bytes] = deque()
+        os.register_at_fork(after_in_child=self._left.clear)
+
+    def next(self) -> bytes:
+        """Return a nonce that no other call returns, in whatever thread."""
+        while True:
+            try:
+                return self._left.pop()
+            except IndexError:
+                pass
+            drawn = os.urandom(NONCE_BYTES * NONCES_DRAWN)
+            self._left.extend(drawn[at : at + NONCE_BYTES] for at in range(0, len(drawn), NONCE_BYTES))
+
+
+_nonces = Nonces()
+
+
 def encode(event: Event, tenant: str, record_id: str, at: datetime) -> Encoded:
     """Encode an event; `record_id` is the subject of personal fields whose class names no other."""
     marks = personal_fields(type(event))
@@ -88,7 +111,7 @@ def seal(encoded: Encoded, stream_id: str, version: int, key_of: SealingKey) -> 
     kids: list[str] = []
     for name, plain, scope in encoded.personal:
         key = key_of(scope)
-        kid, nonce = key.kid, os.urandom(12)
+        kid, nonce = key.kid, _nonces.next()
         context = _context(scope.tenant, stream_id, version, encoded.type, name, kid)
         sealed[name] = Sealed(kid, nonce, key.aead.encrypt(nonce, plain, context))
         if kid not in kids:

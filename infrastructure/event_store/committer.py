@@ -81,6 +81,7 @@ class GroupCommitter:
         self._turn = asyncio.Lock()
         self._lanes = [_Lane() for _ in range(LANES)]
         self._half = -1
+        self._loop: asyncio.AbstractEventLoop | None = None
         self._foresight = Foresight()
 
     async def append(self, request: AppendRequest) -> Appended:
@@ -90,7 +91,9 @@ class GroupCommitter:
         hold, Unavailable when the database did not answer in time: then it is not known whether the command
         was stored, and repeating it with the same command id is safe. A cancelled caller does not undo it.
         """
-        command = prepare(request)
+        if self._loop is None:  # asking for it costs a system call
+            self._loop = asyncio.get_running_loop()
+        command = prepare(request, self._loop)
         self._queue.append(command)
         if self._idle:
             self._idle.popleft().set_result(None)
@@ -112,9 +115,10 @@ class GroupCommitter:
             lane.task = asyncio.create_task(self._run(lane), name=f"group-committer-{number}")
 
     async def _run(self, lane: _Lane) -> None:
+        loop = asyncio.get_running_loop()
         while True:
             if not self._queue:
-                work = asyncio.get_running_loop().create_future()
+                work = loop.create_future()
                 self._idle.append(work)
                 await work
             lane.batch = self._take()

@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import struct
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
+
+import msgspec
 
 from application.ports import Appended, AppendRequest
 from domain.kernel.errors import InvalidInput
@@ -31,8 +32,7 @@ def prefixed_text(text: str) -> bytes:
     return prefixed(text.encode())
 
 
-@dataclass(slots=True, eq=False)
-class PreparedEvent:
+class PreparedEvent(msgspec.Struct, eq=False):
     """One event of a command, ready but for its position and version."""
 
     stream_id: str
@@ -43,8 +43,7 @@ class PreparedEvent:
     data: bytes
 
 
-@dataclass(slots=True, eq=False)
-class PreparedCommand:
+class PreparedCommand(msgspec.Struct, eq=False):
     """A command in the committer's queue; `key` is its primary key, `answer` what its caller awaits."""
 
     request: AppendRequest
@@ -68,8 +67,11 @@ class PreparedCommand:
             self.answer.set_result(stored)
 
 
-def prepare(request: AppendRequest) -> PreparedCommand:
-    """Check and encode a command. Raises InvalidInput for ids that PostgreSQL cannot hold."""
+def prepare(request: AppendRequest, loop: asyncio.AbstractEventLoop) -> PreparedCommand:
+    """Check and encode a command to be answered in `loop`.
+
+    Raises InvalidInput for ids that PostgreSQL cannot hold.
+    """
     tenant, command_id = request.tenant, request.command_id
     if "\0" in f"{tenant}{command_id}{request.correlation}{request.actor}":
         raise InvalidInput("a NUL character cannot be stored in an id; remove it")
@@ -101,6 +103,6 @@ def prepare(request: AppendRequest) -> PreparedCommand:
         prefixed(request.correlation.encode()),
         prefixed_text(request.actor),
         events,
-        asyncio.get_running_loop().create_future(),
+        loop.create_future(),
         time.monotonic(),
     )

@@ -114,17 +114,21 @@ class PipelineConnection:
 
     async def _collected(self) -> list[pq.abc.PGresult]:
         """Wait for everything up to the next end of pipeline; closes the connection when that fails."""
+        expiry = self._loop.call_later(ANSWER_WITHIN_S, self._expire)
         try:
-            async with asyncio.timeout(ANSWER_WITHIN_S):
-                await _flush(self._conn, self._loop, self._socket)
-                await self._arrived
-                return self._results
-        except TimeoutError:
-            self.close()
-            raise ConnectionLost(f"no answer within {ANSWER_WITHIN_S:g} s") from None
+            await _flush(self._conn, self._loop, self._socket)
+            await self._arrived
         except BaseException:
             self.close()
             raise
+        finally:
+            expiry.cancel()
+        return self._results
+
+    def _expire(self) -> None:
+        if not self._arrived.done():
+            self._arrived.set_exception(ConnectionLost(f"no answer within {ANSWER_WITHIN_S:g} s"))
+            self._arrived.exception()  # whoever awaits it is told; nobody has to
 
     def _ready(self) -> None:
         """Take what has arrived; the reader stays, for adding and removing one costs two system calls."""

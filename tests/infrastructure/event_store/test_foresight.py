@@ -96,7 +96,8 @@ async def test_an_expectation_that_the_writers_own_batches_disprove_is_looked_up
 
 
 async def test_what_was_sent_is_expected_next_and_a_wrong_guess_makes_cautious() -> None:
-    foresight, batch = Foresight(), [prepare(append_request(1, stream="t1/counter/a"))]
+    request = append_request(1, stream="t1/counter/a")
+    foresight, batch = Foresight(), [prepare(request, asyncio.get_running_loop())]
     assert foresight.expected(batch) is None
 
     judged = Batch(Known(7, GENESIS, 0, {}, {}, {}), 0, no_key, foreseen=True)

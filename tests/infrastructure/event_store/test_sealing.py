@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psycopg
+import pytest
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from application.ports import AppendRequest, NewEvent
 from domain.kernel.events import UnknownEvent
 from domain.kernel.personal import Erased
+from infrastructure.event_store.codec import NONCE_BYTES, Nonces
 from infrastructure.keyring import wrapping
 from infrastructure.keyring.watch import KeyWatch
 from tests.event_store import EventStore, PersonNoted, open_store
@@ -166,3 +170,22 @@ async def test_a_subject_that_returns_gets_a_new_key(store: EventStore) -> None:
     await store.shredder.destroy("t1", [kid])
     await note(store, 2, "s1", "back again")
     assert await texts(store) == [Erased(key_id=kid), "back again"]
+
+
+@pytest.mark.filterwarnings("ignore:.*fork.*:DeprecationWarning")
+def test_nonces_never_come_twice_not_even_from_threads_or_a_forked_process() -> None:
+    # given
+    nonces = Nonces()
+    # when
+    with ThreadPoolExecutor(4) as pool:
+        parts = pool.map(lambda _: [nonces.next() for _ in range(2000)], range(8))
+        drawn = [nonce for part in parts for nonce in part]
+    read, write = os.pipe()
+    if (child := os.fork()) == 0:
+        os.write(write, nonces.next())
+        os._exit(0)
+    os.waitpid(child, 0)
+    drawn += [nonces.next(), os.read(read, NONCE_BYTES)]
+    # then
+    assert {len(nonce) for nonce in drawn} == {NONCE_BYTES}
+    assert len(set(drawn)) == len(drawn) == 16_002
