@@ -18,6 +18,7 @@ from projections.bookkeeping import CHANNEL
 
 POLL_S = 0.25
 LISTEN_FOR_S = 5.0
+CANCEL_AGAIN_S = 0.25
 _POSITIONS = text(
     "SELECT c.projection, c.position FROM projection_checkpoints c "
     "JOIN projection_generations g USING (projection, generation) WHERE g.state = 'active'"
@@ -56,11 +57,10 @@ class ProjectionWaiter:
         self._listener = asyncio.create_task(self._listen_for_ever(), name="projection-waiter")
 
     async def close(self) -> None:
-        """Stop listening."""
-        if self._listener is not None:
+        """Stop listening; on Python 3.11 `wait_for` can swallow a cancellation, so it is repeated."""
+        while self._listener is not None and not self._listener.done():
             self._listener.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._listener
+            await asyncio.wait({self._listener}, timeout=CANCEL_AGAIN_S)
 
     async def caught_up(self, position: int, projections: Sequence[str] = (), timeout_s: float = 2.0) -> bool:
         """Return True when the named projections (all, when none is named) have applied a position.
