@@ -96,11 +96,15 @@ async def kept(
 
     Cancels the body and raises LostLease when the lease is gone; other errors of the body pass as they are.
     """
+    over = asyncio.Event()  # a driver can swallow the cancellation that arrives together with its answer
     try:
         async with asyncio.TaskGroup() as group:
-            renewal = group.create_task(_renew(engine, lease, ttl_s, every_s))
-            yield
-            renewal.cancel()
+            renewal = group.create_task(_renew(engine, lease, ttl_s, every_s, over))
+            try:
+                yield
+            finally:
+                over.set()
+                renewal.cancel()
     except BaseExceptionGroup as errors:
         raise errors.exceptions[0] from None
     finally:
@@ -109,8 +113,10 @@ async def kept(
                 await conn.execute(_RELEASE, _of(lease))
 
 
-async def _renew(engine: AsyncEngine, lease: Lease, ttl_s: float, every_s: float) -> None:
-    while True:
+async def _renew(
+    engine: AsyncEngine, lease: Lease, ttl_s: float, every_s: float, over: asyncio.Event
+) -> None:
+    while not over.is_set():
         await asyncio.sleep(every_s)
         async with engine.begin() as conn:
             if (await conn.execute(_RENEW, {**_of(lease), "ttl": ttl_s})).first() is None:
