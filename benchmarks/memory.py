@@ -39,6 +39,7 @@ from projections.memory.search import Vector, by_meaning, words_of
 from projections.memory.visible import MemoryFilters, visible
 from projections.scope import tenant_connection
 from tests.product import Product, running_product
+from tests.waiting import until
 
 LOADERS = 256
 ADDERS = 16
@@ -98,8 +99,11 @@ async def _added(product: Product, bodies: list[dict[str, str]]) -> tuple[float,
         began = time.perf_counter()
         await asyncio.gather(*(add() for _ in range(ADDERS)))
         added = time.perf_counter() - began
-        while (await client.get(numbers))["vectors"] < wanted:  # noqa: ASYNC110 - it is HTTP
-            await asyncio.sleep(0.05)
+
+        async def searchable() -> bool:
+            return bool((await client.get(numbers))["vectors"] >= wanted)
+
+        await until(searchable, "every added memory has its vector", 600.0)
     return added, time.perf_counter() - began
 
 

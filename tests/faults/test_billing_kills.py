@@ -21,7 +21,7 @@ from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from tests.fakes.stripe_server import FakeStripe, running_stripe
 from tests.infrastructure.billing.bench import JAN, BillingBench, open_bench
 from tests.infrastructure.billing.desk import FEB
-from tests.projections.conftest import until
+from tests.waiting import until
 
 PLAN = PublishPlan(
     plan_id="pro",

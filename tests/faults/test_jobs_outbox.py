@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from tests.infrastructure.jobs.bench import Bench, ended, until
+from tests.infrastructure.jobs.bench import Bench, ended
+from tests.waiting import until
 
 SIGKILLED = -9
 

@@ -10,7 +10,8 @@ from itertools import pairwise
 import pytest
 
 from domain.workflows.events import TickRecorded
-from tests.infrastructure.jobs.bench import Bench, kill, until
+from tests.infrastructure.jobs.bench import Bench, kill
+from tests.waiting import until
 
 
 async def slots(bench: Bench) -> list[datetime]:

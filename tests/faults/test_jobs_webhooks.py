@@ -6,7 +6,8 @@ import pytest
 
 from tests.fakes.webhook_receiver import receiving
 from tests.infrastructure.jobs import webhooks
-from tests.infrastructure.jobs.bench import Bench, going, kill, until
+from tests.infrastructure.jobs.bench import Bench, going, kill
+from tests.waiting import until
 
 
 @pytest.mark.slow

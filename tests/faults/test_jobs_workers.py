@@ -9,7 +9,8 @@ import pytest
 
 from infrastructure.jobs.broker import RedisQueue, build_broker
 from infrastructure.jobs.job import JobRef
-from tests.infrastructure.jobs.bench import Bench, ended, kill, until
+from tests.infrastructure.jobs.bench import Bench, ended, kill
+from tests.waiting import until
 
 RECOVERY_S = 15.0
 STOP_S = 20.0

@@ -17,6 +17,7 @@ from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from projections.generations import install
 from projections.runner import Pace, Runner
 from projections.tail import Tail
+from tests.waiting import until
 
 FAST = Pace(lease_s=2.0, renew_s=0.3, standby_s=0.1, longest_backoff_s=0.5)
 
@@ -63,14 +64,6 @@ def running(engines: Engines) -> Running:
                 await task
 
     return run
-
-
-async def until(condition: Callable[[], Any], what: str, within_s: float = 20.0) -> None:
-    """Wait until an async condition holds."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, f"never happened: {what}"
-        await asyncio.sleep(0.02)
 
 
 async def reached(engines: Engines, name: str, position: int) -> None:

@@ -19,9 +19,10 @@ from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
 from projections.generations import install
 from projections.lag import list_projections
 from tests.event_store import EventStore, open_store
-from tests.projections.conftest import Engines, Running, reached, until
+from tests.projections.conftest import Engines, Running, reached
 from tests.projections.runner_process import registry
 from tests.projections.shelf import SHELF, ItemAdded
+from tests.waiting import until
 
 OWNERS = "SELECT owner FROM projection_leases WHERE expires_at > clock_timestamp()"
 

@@ -24,10 +24,11 @@ from projections.runner import worker_name
 from projections.scope import tenant_connection
 from projections.tables import tenant_key
 from tests.fakes.embeddings import LetterCounts
-from tests.projections.conftest import Engines, Running, reached, until
+from tests.projections.conftest import Engines, Running, reached
 from tests.projections.memory_tail import MemoryTail
 from tests.projections.samples import events_of
 from tests.projections.shelf import HANDLERS, SHELF, ItemAdded, ItemRelabelled, item_added, items, totals
+from tests.waiting import until
 
 
 async def rebuilt(engines: Engines, projection: Projection, tail: MemoryTail) -> Generation:

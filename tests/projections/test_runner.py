@@ -13,7 +13,7 @@ from projections.leases import Lease, LostLease, acquire
 from projections.parked import list_parked, retry_parked
 from projections.projection import Projection
 from projections.projector import Projector
-from tests.projections.conftest import Engines, Running, reached, until
+from tests.projections.conftest import Engines, Running, reached
 from tests.projections.memory_tail import MemoryTail, envelope
 from tests.projections.shelf import (
     HANDLERS,
@@ -25,6 +25,7 @@ from tests.projections.shelf import (
     items,
     totals,
 )
+from tests.waiting import until
 
 ITEMS = "SELECT tenant, item, label, position FROM shelf_items ORDER BY tenant, item"
 

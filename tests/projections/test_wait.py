@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -14,6 +13,7 @@ from projections.wait import ProjectionWaiter
 from tests.projections.conftest import Engines, Running
 from tests.projections.memory_tail import MemoryTail
 from tests.projections.shelf import SHELF, ItemAdded, Unrelated
+from tests.waiting import until
 
 OTHER = Projection("other", 1, (), {Unrelated: lambda e: []})
 
@@ -83,10 +83,11 @@ async def test_it_listens_while_somebody_waits_and_not_for_long_after(
         )
         return int(count)
 
-    async def becomes(count: int) -> None:
-        async with asyncio.timeout(20.0):
-            while await listeners() != count:  # noqa: ASYNC110 the database is what is watched
-                await asyncio.sleep(0.05)
+    async def one_listens() -> bool:
+        return await listeners() == 1
+
+    async def nobody_listens() -> bool:
+        return await listeners() == 0
 
     # given
     made = engine(database.system_dsn)
@@ -98,9 +99,9 @@ async def test_it_listens_while_somebody_waits_and_not_for_long_after(
         for item in ("a", "b"):
             # when somebody waits for what has not come
             assert not await waiter.caught_up(await tail.head() + 1, timeout_s=0.5)
-            await becomes(1)
+            await until(one_listens, "somebody listens")
             # then what comes is seen, and afterwards nothing listens
             assert await waiter.caught_up(tail.append(ItemAdded(item=item)), timeout_s=20.0)
-            await becomes(0)
+            await until(nobody_listens, "nobody listens any more")
     await waiter.close()
     await made.dispose()

@@ -38,8 +38,8 @@ from projections.generations import install
 from projections.runner import Pace, Runner
 from projections.scope import tenant_connection
 from tests.event_store import EventStore, open_store
-from tests.projections.conftest import until
 from tests.projections.usage_world import request
+from tests.waiting import until
 
 JAN = datetime(2026, 1, 1, tzinfo=UTC)
 ROLES = frozenset({"admin", "platform"})

@@ -26,6 +26,7 @@ from infrastructure.jobs.connections import job_pool
 from infrastructure.jobs.job import Job, JobCall
 from infrastructure.jobs.processes import Pool, run_worker
 from tests.event_store import Counted, EventStore, PersonNoted, open_store
+from tests.waiting import until
 
 ROOT = Path(__file__).parents[3]
 ASK = "do:"
@@ -217,14 +218,6 @@ async def going(work: Awaitable[Any]) -> AsyncIterator[None]:
         yield
     finally:
         await end(task)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = 20.0) -> None:
-    """Wait until an async condition holds."""
-    deadline = asyncio.get_running_loop().time() + within_s
-    while not await condition():
-        assert asyncio.get_running_loop().time() < deadline, f"never happened: {what}"
-        await asyncio.sleep(0.05)
 
 
 def exists(path: Path) -> Callable[[], Awaitable[bool]]:

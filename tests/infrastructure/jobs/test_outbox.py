@@ -11,7 +11,8 @@ from infrastructure.jobs.inbox import Inbox
 from infrastructure.jobs.job import JobRef
 from infrastructure.jobs.outbox import Outbox, OutboxPace
 from tests.event_store import Counted
-from tests.infrastructure.jobs.bench import ROUTES, Bench, going, until
+from tests.infrastructure.jobs.bench import ROUTES, Bench, going
+from tests.waiting import until
 
 FAST = OutboxPace(standby_s=0.05, sweep_s=0.05, idle_move_s=0.05)
 CURSOR = "SELECT position, queue_id FROM outbox_cursors WHERE name = 'jobs'"

@@ -15,7 +15,8 @@ from domain.workflows.schedule import CatchUp
 from infrastructure.jobs.ledger import TickLedger
 from infrastructure.jobs.plans import Plans
 from infrastructure.jobs.scheduler import Scheduler
-from tests.infrastructure.jobs.bench import Bench, going, until
+from tests.infrastructure.jobs.bench import Bench, going
+from tests.waiting import until
 
 NOON = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -8,7 +8,8 @@ from domain.usage.events import SoftCapReached
 from domain.webhooks.events import DeliveryRequested
 from tests.fakes.webhook_receiver import receiving
 from tests.infrastructure.jobs import webhooks
-from tests.infrastructure.jobs.bench import Bench, until
+from tests.infrastructure.jobs.bench import Bench
+from tests.waiting import until
 
 QUICK = (0.05, 0.05, 0.05)
 

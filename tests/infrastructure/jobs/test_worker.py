@@ -12,7 +12,8 @@ from infrastructure.jobs.inbox import Inbox
 from infrastructure.jobs.job import Job, JobCall, JobRef, Outcome
 from infrastructure.jobs.locks import AdvisoryLocks
 from infrastructure.jobs.outbox import Outbox
-from tests.infrastructure.jobs.bench import ROUTES, Bench, going, traced_jobs, until
+from tests.infrastructure.jobs.bench import ROUTES, Bench, going, traced_jobs
+from tests.waiting import until
 
 STATES = "SELECT job, position, state, error FROM inbox ORDER BY position"
 

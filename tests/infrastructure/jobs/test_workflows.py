@@ -22,7 +22,8 @@ from infrastructure.jobs.outbox import Outbox
 from infrastructure.jobs.plans import Plans
 from infrastructure.jobs.product import ROUTES, workflow_jobs
 from infrastructure.jobs.scheduler import Scheduler
-from tests.infrastructure.jobs.bench import Bench, going, until
+from tests.infrastructure.jobs.bench import Bench, going
+from tests.waiting import until
 
 SWEEP = WorkflowDefinition(name="sweep", title="Sweeps", interval_s=60, scope="installation")
 NOON = datetime(2030, 1, 1, 12, 0, tzinfo=UTC)

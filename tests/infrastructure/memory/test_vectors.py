@@ -12,7 +12,8 @@ from projections.memory.project import MEMORIES
 from projections.memory.vectors import MEMORY_VECTORS, with_embeddings
 from tests.fakes.embeddings import LetterCounts
 from tests.fakes.event_log import InMemoryEventLog
-from tests.projections.conftest import Engines, Running, engines, reached, running, until
+from tests.projections.conftest import Engines, Running, engines, reached, running
+from tests.waiting import until
 
 __all__ = ["engines", "running"]
 NOW = datetime(2030, 1, 1, tzinfo=UTC)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -139,10 +138,3 @@ async def standing(database: PostgresEndpoint) -> Mapping[str, int]:
     used = await rows(database, "SELECT coalesce(sum(tokens), 0) FROM quota_used WHERE kind = 'tenant'")
     lease = await rows(database, "SELECT coalesce(sum(amount), 0), coalesce(sum(held), 0) FROM quota_leases")
     return {"used": int(used[0][0]), "leased": int(lease[0][0]), "held": int(lease[0][1])}
-
-
-async def until(true: Any) -> None:
-    """Wait, bounded, until an asynchronous condition holds."""
-    async with asyncio.timeout(20):
-        while not await true():  # noqa: ASYNC110 - the database rings no bell for this
-            await asyncio.sleep(0.05)

@@ -21,8 +21,8 @@ from tests.infrastructure.quota.offices import (
     report,
     rows,
     standing,
-    until,
 )
+from tests.waiting import until
 
 
 async def died(service: QuotaService, database: PostgresEndpoint, *, seconds_ago: int) -> None:
@@ -117,7 +117,7 @@ async def test_an_unused_slice_goes_back_by_itself(database: PostgresEndpoint, t
         async def gone() -> bool:
             return await rows(database, "SELECT 1 FROM quota_leases") == []
 
-        await until(gone)
+        await until(gone, "the slice goes back")
         assert TOKENS not in one.service.slices.table
 
 
@@ -144,7 +144,7 @@ async def test_a_cancelled_request_that_waited_holds_nothing(
         async def fits() -> bool:
             return await one.admit("r2", 100) is not None
 
-        await until(fits)
+        await until(fits, "the request fits")
 
 
 async def test_records_of_holds_decode(database: PostgresEndpoint, tmp_path: Path) -> None:

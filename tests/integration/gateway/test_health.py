@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 
 from tests.fakes.upstream_behaviour import behaviour_of
 from tests.integration.gateway.live import HELLO, Live, LiveTenant, rule
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 CHAT = "/v1/chat/completions"
@@ -27,13 +26,6 @@ async def health(tenant: LiveTenant, model: str) -> Any:
     """Return a model's health as the API tells it."""
     items = (await tenant.call("GET", "/model-health"))["items"]
     return next(item for item in items if item["model"] == model)
-
-
-async def until(condition: Callable[[], Awaitable[bool]], within_s: float = 60.0) -> None:
-    """Wait until a condition holds."""
-    async with asyncio.timeout(within_s):
-        while not await condition():  # noqa: ASYNC110 another process decides
-            await asyncio.sleep(0.1)
 
 
 async def test_an_unhealthy_target_rests_and_returns_when_it_is_mended(live: Live) -> None:
@@ -63,13 +55,13 @@ async def test_an_unhealthy_target_rests_and_returns_when_it_is_mended(live: Liv
         await ask(tenant)
         return bool((await health(tenant, model))["status"] == "healthy")
 
-    await until(mended)
+    await until(mended, "mended", 60.0)
     assert (await ask(tenant)).headers["x-aios-provider"] == "up"
 
     async def recorded() -> bool:
         return bool((await health(tenant, model))["last_transition"]["status"] == "healthy")
 
-    await until(recorded)
+    await until(recorded, "recorded", 60.0)
 
 
 async def test_a_dry_run_uses_no_probe_and_a_throttled_target_returns_in_time(live: Live) -> None:
@@ -88,7 +80,7 @@ async def test_a_dry_run_uses_no_probe_and_a_throttled_target_returns_in_time(li
     async def returned() -> bool:
         return bool((await ask(tenant)).headers["x-aios-provider"] == "up")
 
-    await until(returned)
+    await until(returned, "returned", 60.0)
 
 
 async def test_when_every_target_is_unhealthy_the_least_bad_is_tried(live: Live) -> None:

@@ -15,6 +15,7 @@ from infrastructure.memory.mem0 import HostedMem0, user_of
 from tests.fakes.mem0_server import KEY, Mem0Server, running_mem0
 from tests.interfaces.http.conftest import Backing
 from tests.interfaces.http.product import Product, Tenant, running_product
+from tests.waiting import until
 
 pytestmark = [
     pytest.mark.asyncio(loop_scope="module"),
@@ -106,7 +107,11 @@ async def test_while_the_hosted_service_fails_there_is_no_certificate(product, m
     mem0.failing_methods, before = broken, len(mem0.requests)
     # when
     approving = asyncio.create_task(product.call(second, "POST", f"/memory/purges/{purge}/approve"))
-    await _until(lambda: sum(method in broken for method, _ in mem0.requests[before:]) >= 2)
+
+    async def refused_twice() -> bool:
+        return sum(method in broken for method, _ in mem0.requests[before:]) >= 2
+
+    await until(refused_twice, "the hosted service is tried again", 15.0)
     # then
     assert await state(tenant, purge) == ("running", 404)
     assert (await tenant.call("GET", f"/memory/{memory_id}")).status_code == 404
@@ -191,9 +196,3 @@ async def test_a_dry_run_needs_nobody(product, mem0, tmp_path):
     assert (answer.status_code, answer.json()["status"]) == (200, "dry_run")
     assert (answer.json()["erased"]["memories"], answer.json()["erased"]["hosted_mem0"]) == (1, 1)
     assert await copies(tenant, mem0, "gina") == ["Still here"]
-
-
-async def _until(condition: Any) -> None:
-    async with asyncio.timeout(15):
-        while not condition():  # noqa: ASYNC110 - another thread's server makes it true
-            await asyncio.sleep(0.05)

@@ -12,6 +12,7 @@ import pytest
 
 from domain.kernel.personal import Erased
 from domain.memory.events import MemoryAdded
+from tests.waiting import until
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -30,9 +31,11 @@ class Told:
     async def more(self, number: int) -> None:
         """Return when so many more memories were added."""
         wanted = len(self.added) + number
-        async with asyncio.timeout(30):
-            while len(self.added) < wanted:  # noqa: ASYNC110 - writers count, they signal nothing
-                await asyncio.sleep(0.01)
+
+        async def there() -> bool:
+            return len(self.added) >= wanted
+
+        await until(there, f"{number} more memories are added", 30.0)
 
 
 async def write(tenant: Any, writer: int, told: Told, stop: asyncio.Event, subject: str = "anna") -> None:
