@@ -29,6 +29,7 @@ from domain.orchestration.latencies import (
     added,
     mean_ms,
     quantile_ms,
+    still_holds,
 )
 
 WINDOW_S = BUCKET_S * BUCKETS
@@ -38,7 +39,6 @@ OPEN_S = (3.0, 6.0, 12.0, 15.0)
 BETWEEN_PROBES_S = 1.0
 CALMER = 0.6  # hysteresis: a degraded target is healthy again well below what degraded it
 LONGEST_THROTTLE_S = 3600.0
-PACE_KEPT_S = 0.25
 NOT_KEPT = (float("-inf"), 0, None)
 NEVER = (float("-inf"), 0, 1.0, "")
 
@@ -183,7 +183,7 @@ class Breaker:
         """
         latencies = self._streams if streamed else self._wholes
         at, count, kept = self._paces.get(streamed, NOT_KEPT)
-        if 0 <= now - at < PACE_KEPT_S and latencies.count - count <= count // 100:
+        if still_holds(now - at, latencies.count - count, count):
             return kept
         found = self._pace(latencies, now)
         self._paces[streamed] = now, latencies.count, found
@@ -223,19 +223,20 @@ class Breaker:
             self._judge_quality(rate if enough else 0.0, ok + failed, at)
 
     def _judge_quality(self, rate: float, requests: int, at: float) -> None:
-        slow = self._slowness(at)
-        failing = rate > 0 and rate >= DEGRADED_RATE * (CALMER if self._degraded else 1.0)
+        ease = CALMER if self._degraded else 1.0
+        slow = self._slowness(at, ease)
+        failing = rate > 0 and rate >= DEGRADED_RATE * ease
         self._degraded = bool(slow) or failing
         if failing:
             self.reason = f"{rate:.0%} of {requests} requests failed"
         else:
             self.reason = slow or "requests succeed"
 
-    def _slowness(self, at: float) -> str:
+    def _slowness(self, at: float, ease: float) -> str:
         """Say in what way answers are slower than usual; kept while it hardly changes, like the pace."""
-        ease, measured = CALMER if self._degraded else 1.0, self._streams.count + self._wholes.count
+        measured = self._streams.count + self._wholes.count
         since, count, kept_ease, kept = self._slow
-        if 0 <= at - since < PACE_KEPT_S and measured - count <= count // 100 and ease == kept_ease:
+        if ease == kept_ease and still_holds(at - since, measured - count, count):
             return kept
         found = _slow(self._streams, at, ease) or _slow(self._wholes, at, ease)
         self._slow = at, measured, ease, found

@@ -10,6 +10,7 @@ BUCKETS = 6
 FADE = 0.9  # of the usual latencies, for each bucket that leaves the window: half is gone in a minute of use
 GROWTH = 1.1
 LAST_BIN = 250  # years
+KEPT_S = 0.25
 Bins = Mapping[int, float]
 """How many durations fell into each bin; counts may be fractions where old ones fade."""
 
@@ -65,6 +66,11 @@ class Latencies:
     def begin_anew(self) -> None:
         """Drop the last minute."""
         self._buckets.clear()
+
+
+def still_holds(age_s: float, newer: int, measured: int) -> bool:
+    """Tell whether what was found from so many measurements hardly differs from what would be found now."""
+    return 0 <= age_s < KEPT_S and newer <= measured // 100
 
 
 def added(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:
