@@ -132,13 +132,11 @@ class Purge(Aggregate):
 
     def approve(self, purge_id: str, actor: str, at: datetime) -> None:
         """Let an erasure begin. Raises NotFound, Forbidden to its requester, Conflict when it needs none."""
-        if self.requested is None:
-            raise NotFound(f"there is no purge '{purge_id}'")
+        requested = self._requested(purge_id)
         if self.approved is not None:
             return
-        if self.status != "awaiting_approval":
-            raise Conflict(f"purge {purge_id} waits for no approval: it is {self.status}")
-        if actor == self.requested.requested_by:
+        self._require_waiting(purge_id)
+        if actor == requested.requested_by:
             raise Forbidden(
                 "who asked for a purge cannot approve it; let somebody else, with another key, do it"
             )
@@ -147,13 +145,20 @@ class Purge(Aggregate):
 
     def reject(self, purge_id: str, actor: str, at: datetime) -> None:
         """Refuse an erasure, or take one's own wish back. Raises NotFound, Conflict once it began."""
-        if self.requested is None:
-            raise NotFound(f"there is no purge '{purge_id}'")
+        self._requested(purge_id)
         if self.status == "rejected":
             return
+        self._require_waiting(purge_id)
+        self.record(PurgeRejected(purge_id=purge_id, rejected_by=actor, rejected_at=at), at)
+
+    def _requested(self, purge_id: str) -> PurgeRequested:
+        if self.requested is None:
+            raise NotFound(f"there is no purge '{purge_id}'")
+        return self.requested
+
+    def _require_waiting(self, purge_id: str) -> None:
         if self.status != "awaiting_approval":
             raise Conflict(f"purge {purge_id} waits for no approval: it is {self.status}")
-        self.record(PurgeRejected(purge_id=purge_id, rejected_by=actor, rejected_at=at), at)
 
     def note(self, step: Event, at: datetime) -> None:
         """Record a step that was done."""
