@@ -14,7 +14,7 @@ import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from infrastructure.embedded import process_table
 from infrastructure.embedded.accounts import Account
@@ -23,6 +23,7 @@ from infrastructure.embedded.launch import Launch, log_tail, start_keeper
 from infrastructure.embedded.locks import FileLock, exclusive
 
 _POLL_SECONDS = 0.05
+T = TypeVar("T")
 
 
 class KeptServer:
@@ -73,13 +74,18 @@ class KeptServer:
             raise
         self._users = lock
 
-    def holds(self) -> bool:
-        """Count this process among the users unless the server is about to end; tell whether it counts."""
+    def held(self, find: Callable[[], T | None]) -> T | None:
+        """Return what `find` finds of the running server, once this process counts among its users.
+
+        None when the server does not run or is about to end; until it was held, it could have.
+        """
+        if find() is None:
+            return None
         try:
             self.hold(0.0)
         except ServiceStillStarting:
-            return False
-        return True
+            return None
+        return find()
 
     def release(self) -> None:
         """Stop counting this process among the users; the server ends soon after its last user left."""

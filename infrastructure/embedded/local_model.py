@@ -73,7 +73,7 @@ class LocalModel:
         Waits until `deadline` (a moment of `time.monotonic()`), then raises ServiceStillStarting, which says
         for how long the model has been loading; that goes on. ServiceStartError when it cannot be loaded.
         """
-        if self._loaded() is not None and self._server.holds() and (found := self._loaded()) is not None:
+        if (found := self._server.held(self._loaded)) is not None:
             return found
         if self._failure is not None and time.monotonic() < self._failure[0]:
             raise ServiceStartError(self._failure[1])
