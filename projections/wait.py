@@ -48,6 +48,7 @@ class ProjectionWaiter:
         self._positions: dict[str, int] = {}
         self._moved = asyncio.Condition()
         self._wanted = asyncio.Event()
+        self._hears = False
         self._waiting = 0
         self._last_wanted = 0.0
         self._listener: asyncio.Task[None] | None = None
@@ -74,7 +75,8 @@ class ProjectionWaiter:
         self._wanted.set()
         try:
             async with asyncio.timeout(timeout_s):
-                await self._ask()
+                if not self._hears:
+                    await self._ask()
                 while not self._reached(position, names):
                     if not await self._told(position, names):
                         await self._ask()
@@ -127,11 +129,13 @@ class ProjectionWaiter:
             try:
                 await driver.execute(f"LISTEN {CHANNEL}")
                 await self._ask()
+                self._hears = True
                 while self._is_wanted():
                     async for notification in driver.notifies(timeout=self._listen_for_s):
                         name, _, position = notification.payload.rpartition(":")
                         await self._learn({name: int(position)})
                 self._wanted.clear()
             finally:
+                self._hears = False
                 await conn.invalidate()
                 await driver.close()  # SQLAlchemy only forgets it
