@@ -48,7 +48,7 @@ def row_parameters(rows: list[Row], last_position: int, recorded_at_us: int) -> 
     return [
         arrays.bigint(last_position - len(rows) + 1),
         arrays.timestamp(recorded_at_us),
-        *map(arrays.joined, _COLUMNS, zip(*rows, strict=True)),
+        *map(arrays.joined, _COLUMNS, zip(*rows, strict=True) if rows else [()] * len(_COLUMNS)),
     ]
 
 

@@ -2,7 +2,8 @@
 
 Positions come from the one-row head, locked for the transaction, so they are gapless and in commit order
 however many processes write, and readers need no logic for gaps. Two lanes, each with its own connection,
-take turns: while PostgreSQL writes one batch, Python encodes and answers the other.
+take turns under load: while PostgreSQL writes one batch, Python encodes and answers the other. With little
+to do one lane works alone, for what waits behind its batch costs least as one batch, too.
 """
 
 from __future__ import annotations
@@ -95,10 +96,10 @@ class GroupCommitter:
             self._loop = asyncio.get_running_loop()
         command = prepare(request, self._loop)
         self._queue.append(command)
-        if self._idle:
-            self._idle.popleft().set_result(None)
-        elif self._lanes[0].task is None:
+        if self._lanes[0].task is None:
             self._start()
+        elif self._idle and (len(self._idle) == LANES or len(self._queue) >= MIN_SHARE):
+            self._idle.popleft().set_result(None)
         return await command.answer
 
     async def close(self) -> None:
@@ -117,7 +118,7 @@ class GroupCommitter:
     async def _run(self, lane: _Lane) -> None:
         loop = asyncio.get_running_loop()
         while True:
-            if not self._queue:
+            while not self._enough():
                 work = loop.create_future()
                 self._idle.append(work)
                 await work
@@ -134,6 +135,11 @@ class GroupCommitter:
                 for command in lane.batch:
                     command.refuse(ending)
                 lane.batch = []
+
+    def _enough(self) -> bool:
+        """Tell the lane that asks whether to begin: alone with anything, beside another with a fair share."""
+        alone = len(self._idle) == LANES - 1
+        return len(self._queue) >= (1 if alone else MIN_SHARE)
 
     def _take(self) -> list[PreparedCommand]:
         """Take a fair share of what is under way, so that the lanes overlap instead of taking all in turn."""
@@ -241,7 +247,6 @@ class GroupCommitter:
         half = judged.position // HALF_PARTITION
         if half != self._half:
             ahead = (judged.position, judged.position + HALF_PARTITION)
-            begun = 1 if judged.foreseen else 0
-            statements[begun:begun] = [(b"partition", [arrays.bigint(position)]) for position in ahead]
+            statements[:0] = [(b"partition", [arrays.bigint(position)]) for position in ahead]
             self._half = half
         return statements

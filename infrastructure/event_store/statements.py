@@ -24,14 +24,14 @@ STATEMENTS: dict[bytes, bytes] = {
     b"claims": b"SELECT claim_key, holder FROM claims WHERE claim_key = ANY($1::text[])",
     b"partition": b"SELECT ensure_event_partition($1::bigint)",
     b"insert": b"""
+WITH stored AS (INSERT INTO commands (command_key, tenant, first_position, last_position)
+                SELECT * FROM unnest($15::text[], $16::text[], $17::bigint[], $18::bigint[]))
 INSERT INTO events (position, tenant, stream_id, version, type, schema_version, recorded_at, command_id,
                     correlation, actor, data, key_ids, leaf_hash, chain_hash)
 SELECT $1::bigint + n - 1, te, s, v, ty, sv, $2::timestamptz, ci, co, a, d, string_to_array(k, ','), l, ch
 FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::text[], $9::text[],
             $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::bytea[])
      WITH ORDINALITY AS new (te, s, v, ty, sv, ci, co, a, d, k, l, ch, n)""",
-    b"add_commands": b"INSERT INTO commands (command_key, tenant, first_position, last_position)"
-    b" SELECT * FROM unnest($1::text[], $2::text[], $3::bigint[], $4::bigint[])",
     b"set_streams": b"INSERT INTO streams AS s (stream_id, tenant, version)"
     b" SELECT i, split_part(i, '/', 1), v FROM unnest($1::text[], $2::bigint[]) AS new (i, v)"
     b" ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version",
@@ -92,24 +92,26 @@ def known_from(results: list[pq.abc.PGresult]) -> Known:
 
 
 def writes(batch: Batch, recorded_at_us: int, inline: list[Statement], *, control: bool) -> list[Statement]:
-    """Return what writes a batch: every row of it, one NOTIFY (two with control events), COMMIT."""
+    """Return what writes a batch: every row of it, one NOTIFY (two with control events), COMMIT.
+
+    A foreseen batch is one pipeline, which is a transaction by itself.
+    """
     position = str(batch.position).encode()
     head = [arrays.bigint(batch.position), batch.chain, position]
     statements: list[Statement] = []
     if batch.foreseen:
-        statements += [
-            (b"begin", None),
-            (b"advance", [*head, arrays.bigint(batch.before), arrays.bigint(batch.key_epoch)]),
-        ]
+        statements.append((b"advance", [*head, arrays.bigint(batch.before), arrays.bigint(batch.key_epoch)]))
+    rows = row_parameters(batch.rows, batch.position, recorded_at_us)
+    statements.append((b"insert", [*rows, *_commands(batch)]))
     if batch.new_versions:
-        statements.append((b"insert", row_parameters(batch.rows, batch.position, recorded_at_us)))
         statements += _moves(batch) if batch.foreseen else [(b"set_streams", _versions(batch.new_versions))]
-    statements += [_commands(batch), *_claims(batch), *inline]
+    statements += [*_claims(batch), *inline]
     if not batch.foreseen:
         statements.append((b"head", head))
     if control:
         statements.append((b"control", [position]))
-    statements.append((b"commit", None))
+    if not batch.foreseen:
+        statements.append((b"commit", None))
     return statements
 
 
@@ -130,10 +132,10 @@ def _versions(streams: dict[str, int]) -> list[bytes]:
     return [arrays.texts(streams), arrays.bigints(streams.values())]
 
 
-def _commands(batch: Batch) -> Statement:
+def _commands(batch: Batch) -> list[bytes]:
     tenants, firsts, lasts = zip(*batch.new_commands.values(), strict=True)
     keys = [arrays.texts(batch.new_commands), arrays.joined(arrays.TEXT, tenants)]
-    return b"add_commands", [*keys, arrays.bigints(firsts), arrays.bigints(lasts)]
+    return [*keys, arrays.bigints(firsts), arrays.bigints(lasts)]
 
 
 def _claims(batch: Batch) -> list[Statement]:

@@ -81,7 +81,10 @@ class PipelineConnection:
         return await self.send(statements)
 
     def send(self, statements: Sequence[Statement]) -> Answer:
-        """Put statements on the wire now; awaiting the answer does what `run` says."""
+        """Put statements on the wire now; awaiting the answer does what `run` says.
+
+        They are one transaction that ends with them, unless BEGIN stands among them or came before them.
+        """
         send = self._conn.send_query_prepared
         self._expect()
         try:
@@ -92,11 +95,11 @@ class PipelineConnection:
         except psycopg.Error as error:
             self.close()
             raise ConnectionLost(str(error)) from error
-        return self._answer(len(statements))
+        return self._answer()
 
-    async def _answer(self, expected: int) -> list[pq.abc.PGresult]:
+    async def _answer(self) -> list[pq.abc.PGresult]:
         try:
-            return _checked((await self._collected())[:expected])
+            return _checked(await self._collected())
         except StatementFailed:
             await self._roll_back()
             raise

@@ -11,7 +11,7 @@ import pytest
 import uvloop
 
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
-from infrastructure.event_store.wire import ConnectionLost, PipelineConnection
+from infrastructure.event_store.wire import ConnectionLost, PipelineConnection, StatementFailed
 
 STATEMENTS = {b"sleep": b"SELECT pg_sleep(600)", b"who": b"SELECT pg_backend_pid()"}
 ROUNDS = 5
@@ -49,3 +49,27 @@ def test_a_connection_that_gets_a_lost_ones_descriptor_hears_its_answers(
                 await lose_one_and_open_another(database)
 
     run(rounds())
+
+
+async def test_a_transaction_that_fails_at_its_very_end_is_told_and_leaves_the_connection_usable(
+    database: PostgresEndpoint,
+) -> None:
+    with psycopg.connect(database.admin_dsn, autocommit=True) as conn:
+        conn.execute(
+            "CREATE TABLE late_checks (n int UNIQUE DEFERRABLE INITIALLY DEFERRED);"
+            "GRANT SELECT, INSERT ON late_checks TO aios_system"
+        )
+    try:
+        statements = {
+            b"add": b"INSERT INTO late_checks VALUES (1)",
+            b"count": b"SELECT count(*) FROM late_checks",
+        }
+        link = await PipelineConnection.open(database.system_dsn, statements)
+        with pytest.raises(StatementFailed, match="23505"):
+            await link.run([(b"add", None), (b"add", None)])
+        (count,) = await link.run([(b"count", None)])
+        assert count.get_value(0, 0) == bytes(8)
+        link.close()
+    finally:
+        with psycopg.connect(database.admin_dsn, autocommit=True) as conn:
+            conn.execute("DROP TABLE late_checks")
