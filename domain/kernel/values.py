@@ -18,7 +18,8 @@ def micros_of(usd: Decimal) -> int:
 
 def usd_text(micros: int) -> str:
     """Write micro-dollars as a plain decimal string of dollars with six decimals: `0.001250`."""
-    return f"{Decimal(micros) / MICROS:.6f}"
+    dollars, rest = divmod(abs(micros), MICROS)
+    return f"{'-' if micros < 0 else ''}{dollars}.{rest:06d}"
 
 
 class Period(msgspec.Struct, frozen=True):

@@ -8,6 +8,7 @@ tier's start, as the providers bill it.
 from __future__ import annotations
 
 from decimal import ROUND_HALF_EVEN, Decimal
+from functools import lru_cache
 
 import msgspec
 
@@ -16,9 +17,11 @@ from domain.kernel.request_record import TokenCounts
 NANOS = 10**9
 _TOKENS = 10**6
 _NANOS_A_MICRO = 10**3
+_INPUTS = ("input", "cached_input", "cache_write", "cache_write_1h", "audio_input")
+_OUTPUTS = ("output", "reasoning", "audio_output")
 
 
-class Price(msgspec.Struct, frozen=True):
+class Price(msgspec.Struct, frozen=True, cache_hash=True):
     """Nano-dollars per million tokens; `tiers` are (start, nanos), by rising start, for long inputs."""
 
     nanos: int
@@ -36,7 +39,7 @@ class Price(msgspec.Struct, frozen=True):
 FREE = Price(0)
 
 
-class UnitPrices(msgspec.Struct, frozen=True, kw_only=True):
+class UnitPrices(msgspec.Struct, frozen=True, kw_only=True, cache_hash=True):
     """The prices of one model at one time. Classes without a price of their own cost as input or output.
 
     `version` names the price book, so that a cost can be explained later; `request_nanos` is a fee a request,
@@ -93,17 +96,8 @@ def cost_bound_micros(input_tokens: int, output_tokens: int, prices: UnitPrices)
 
     Fees for searches are not in it: how often a provider searches is not known before.
     """
-    inputs = (
-        prices.input,
-        prices.cached_input,
-        prices.cache_write,
-        prices.cache_write_1h,
-        prices.audio_input,
-    )
-    outputs = (prices.output, prices.reasoning, prices.audio_output)
-    total = input_tokens * max(_dearest(price, input_tokens) for price in inputs if price is not None)
-    total += output_tokens * max(_dearest(price, input_tokens) for price in outputs if price is not None)
-    total += prices.request_nanos * _TOKENS
+    dearest_input, dearest_output = _flat(prices) or _dearest(prices, input_tokens)
+    total = input_tokens * dearest_input + output_tokens * dearest_output + prices.request_nanos * _TOKENS
     return -(-total // (_TOKENS * _NANOS_A_MICRO))
 
 
@@ -113,13 +107,22 @@ def blended_rate(prices: UnitPrices) -> float:
     return tokens + prices.request_nanos / _NANOS_A_MICRO
 
 
-def _dearest(price: Price, most_input: int) -> int:
-    """Return the highest price for requests with up to so much input."""
-    nanos = price.nanos
-    for start, tier in price.tiers:
-        if most_input > start and tier > nanos:
-            nanos = tier
-    return nanos
+@lru_cache(4096)
+def _flat(prices: UnitPrices) -> tuple[int, int] | None:
+    """Return the dearest prices of input and output where length does not matter, None where it does."""
+    given = (getattr(prices, field) for field in (*_INPUTS, *_OUTPUTS))
+    return None if any(price is not None and price.tiers for price in given) else _dearest(prices, 0)
+
+
+def _dearest(prices: UnitPrices, most_input: int) -> tuple[int, int]:
+    """Return the highest prices of input and output for requests with up to so much input."""
+
+    def highest(fields: tuple[str, ...]) -> int:
+        given: list[Price] = [price for field in fields if (price := getattr(prices, field)) is not None]
+        tiers = [nanos for price in given for start, nanos in price.tiers if most_input > start]
+        return max([price.nanos for price in given] + tiers)
+
+    return highest(_INPUTS), highest(_OUTPUTS)
 
 
 def _output(usage: TokenCounts, prices: UnitPrices, whole_input: int) -> int:

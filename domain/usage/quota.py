@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal, NamedTuple
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -80,7 +81,11 @@ class QuotaLimits(msgspec.Struct, frozen=True, kw_only=True):
 
 def state_of(limits: QuotaLimits, unit: Unit, used: int, held: int) -> State:
     """Return where a scope stands: `exceeded` when nothing remains, `warning` from the soft point on."""
-    limit, soft = limits.limit(unit), limits.soft_point(unit)
+    return state_within(limits.limit(unit), limits.soft_point(unit), used, held)
+
+
+def state_within(limit: int | None, soft: int | None, used: int, held: int) -> State:
+    """Return where use stands between a limit and the point at which to warn; None is none."""
     if limit is not None and used + held >= limit:
         return "exceeded"
     return "warning" if soft is not None and used >= soft else "ok"
@@ -131,6 +136,7 @@ def _is_time_zone(name: str) -> bool:
     return True
 
 
+@lru_cache(4096)
 def scopes_of(workspace: str, key_id: str, segment: str | None, subject: str | None) -> tuple[Scope, ...]:
     """Return the scopes that one request's usage counts in."""
     named: tuple[tuple[ScopeKind, str | None], ...] = (

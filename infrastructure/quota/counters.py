@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
 from typing import Protocol
 
 from application.ports import AppendRequest
@@ -114,8 +113,8 @@ class QuotaCounters:
     def writes(self, accepted: Sequence[AppendRequest]) -> list[Statement]:
         """Return what the accepted commands change; usage before a new time zone counts in the old one."""
         statements: list[Statement] = []
-        used: _Rows = {}
-        slices: _Rows = {}
+        used: _Used = {}
+        slices: _Slices = {}
         holds: list[tuple[str, str]] = []
         for request in accepted:
             for new in request.events:
@@ -131,7 +130,7 @@ class QuotaCounters:
         statements += _used_statement(used)
         if slices:
             keys = [arrays.texts(column) for column in zip(*slices, strict=True)]
-            statements.append((b"quota_leases", [*keys, arrays.bigints(a for a, _ in slices.values())]))
+            statements.append((b"quota_leases", [*keys, arrays.bigints(slices.values())]))
         if holds:
             statements.append((b"quota_holds", [arrays.texts(column) for column in zip(*holds, strict=True)]))
         return statements
@@ -140,8 +139,8 @@ class QuotaCounters:
         self,
         tenant: str,
         event: RequestRecorded,
-        used: _Rows,
-        slices: _Rows,
+        used: _Used,
+        slices: _Slices,
         holds: list[tuple[str, str]],
     ) -> None:
         tokens, cost = usage_of(event)
@@ -151,38 +150,32 @@ class QuotaCounters:
         if reservation is None:
             return
         for account in reservation.accounts:
+            key = (*account, reservation.node_id)
             amount = tokens if account.unit == "tokens" else cost
-            _add(slices, (*account, reservation.node_id), amount, 0)
+            slices[key] = slices.get(key, 0) + amount
         if reservation.written:
             holds.append((tenant, event.request_id))
 
 
-_Rows = dict[tuple[str, ...], tuple[int, int]]
+_Slices = dict[tuple[str, ...], int]
+_Used = dict[tuple[str, str, str, int], tuple[int, int]]
 
 
-def _use(used: _Rows, tenant: str, event: RequestRecorded | UsageCorrected, tokens: int, cost: int) -> None:
-    at = _quarter(event.started_at)
-    for scope in scopes_of(event.workspace, event.key_id, event.segment, event.subject):
-        _add(used, (tenant, scope.kind, scope.id, at), tokens, cost)
+def _use(used: _Used, tenant: str, event: RequestRecorded | UsageCorrected, tokens: int, cost: int) -> None:
+    at = microseconds(event.started_at) // _QUARTER_US * _QUARTER_US
+    for kind, id_ in scopes_of(event.workspace, event.key_id, event.segment, event.subject):
+        key = (tenant, kind, id_, at)
+        have = used.get(key, (0, 0))
+        used[key] = (have[0] + tokens, have[1] + cost)
 
 
-def _add(rows: _Rows, key: tuple[str, ...], tokens: int, cost: int) -> None:
-    have = rows.get(key, (0, 0))
-    rows[key] = (have[0] + tokens, have[1] + cost)
-
-
-def _quarter(at: datetime) -> str:
-    return str(microseconds(at) // _QUARTER_US * _QUARTER_US)
-
-
-def _used_statement(used: _Rows) -> list[Statement]:
+def _used_statement(used: _Used) -> list[Statement]:
     if not used:
         return []
     tenants, kinds, ids, ats = zip(*used, strict=True)
     tokens, costs = zip(*used.values(), strict=True)
-    numbers = (map(int, ats), tokens, costs)
     columns = [arrays.texts(column) for column in (tenants, kinds, ids)]
-    return [(b"quota_used", [*columns, *(arrays.bigints(column) for column in numbers)])]
+    return [(b"quota_used", [*columns, *(arrays.bigints(column) for column in (ats, tokens, costs))])]
 
 
 def _scope_parameters(tenant: str, event: QuotaSet) -> list[bytes | None]:

@@ -81,14 +81,21 @@ class Ledger:
         """Return what is used of each account."""
         listed = list(accounts)
         async with self._connection() as conn:
-            cursor = await conn.execute(sql.USED, _account_columns(listed))
+            async with conn.pipeline():
+                cursor = await conn.execute(sql.USED, _account_columns(listed))
             return {_account(row): int(row[5]) for row in await cursor.fetchall()}
 
-    async def report(self) -> bool:
-        """Say that this process lives; False when it was silent for too long (or is new)."""
+    async def report(self) -> list[Account] | None:
+        """Say that this process lives, and return what `recalled` does.
+
+        None when it was silent for too long (or is new).
+        """
         async with self._connection() as conn:
-            cursor = await conn.execute(sql.REPORT, [LIFE_S, self.node_id])
-            return cursor.rowcount > 0
+            async with conn.pipeline():
+                alive = await conn.execute(sql.REPORT, [LIFE_S, self.node_id])
+                recalled = await conn.execute(sql.RECALLED, [self.node_id])
+            found = [_account(row) for row in await recalled.fetchall()]
+            return found if alive.rowcount > 0 else None
 
     async def rejoin(self, held: Mapping[Account, int]) -> None:
         """Begin anew with slices that hold just what is under way."""

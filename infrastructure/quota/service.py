@@ -27,7 +27,8 @@ TELL_S = 0.1
 REPORT_S = 1.0
 IDLE_S = 5.0
 LONG_S = 0.2
-"""Requests under way for longer than this are written down, so that a crash does not lose them."""
+"""Requests under way for longer than this are written down, so that a crash does not lose them. What slices
+hold is there for people to see, and told with each report."""
 
 
 class QuotaService:
@@ -67,6 +68,7 @@ class QuotaService:
         if hold.closed:
             return
         hold.closed = True
+        hold.record = None  # it knows the whole request, which knows the hold
         key = (hold.tenant, hold.request_id)
         if self._holds.get(key) is hold:
             del self._holds[key]
@@ -75,13 +77,9 @@ class QuotaService:
             self._ended.append(key)
         self.slices.settle(hold.needs, tokens, cost_micros)
 
-    def used(self, account: Account) -> int | None:
-        """Return what is used of an account, as last heard."""
-        return self.slices.used.get(account)
-
-    def held(self, account: Account) -> int:
-        """Return what this process holds of an account."""
-        return self.slices.held(account)
+    def standing(self, account: Account) -> tuple[int, int]:
+        """Return what is used of an account, as last heard (0 when never), and what this process holds."""
+        return self.slices.used.get(account, 0), self.slices.held(account)
 
     def count(self, account: Account, amount: int) -> None:
         """Note use of an account that no hard cap limits."""
@@ -111,23 +109,28 @@ class QuotaService:
             if self._joined:
                 await self.ledger.leave()
 
-    async def tell(self) -> None:
-        """Write down what is held now, so that everybody sees it. Raises Unavailable."""
+    async def tell(self, *, held: bool = True) -> None:
+        """Write down which requests are under way, and what is held now, so that everybody sees it.
+
+        Without `held` only the former. Raises Unavailable.
+        """
         async with self._telling:
             slices = self.slices
             if slices.owed:
                 await slices.return_idle([])
-            touched, slices.touched = slices.touched, set()
+            touched: set[Account] = set()
+            if held:
+                touched, slices.touched = slices.touched, set()
             ended, self._ended = self._ended, []
             late = time.monotonic() - LONG_S
             new = [h for h in self._holds.values() if h.record and not h.written and h.since < late]
             for hold in new:
                 hold.written = True
-            held = {a: s.held for a in sorted(touched) if (s := slices.table.get(a)) is not None}
+            amounts = {a: s.held for a in sorted(touched) if (s := slices.table.get(a)) is not None}
             rows = [(h.tenant, h.request_id, msgspec.json.encode(h.record())) for h in new if h.record]
             try:
-                if held or rows or ended:
-                    await self.ledger.tell_held(held, rows, ended)
+                if amounts or rows or ended:
+                    await self.ledger.tell_held(amounts, rows, ended)
             except Unavailable:
                 slices.touched |= touched
                 self._ended += ended
@@ -143,23 +146,28 @@ class QuotaService:
             await asyncio.sleep(TELL_S)
             if not self._joined:
                 continue
+            now = time.monotonic()
             try:
                 async with self.working:
-                    if time.monotonic() - reported >= REPORT_S:
-                        reported = time.monotonic()
-                        await self._report(reported)
-                    if self.slices.touched or self.slices.owed or self._holds or self._ended:
+                    if now - reported >= REPORT_S:
+                        reported = now
+                        await self._report(now)
                         await self.tell()
+                    elif self.slices.owed or self._holds or self._ended:
+                        await self.tell(held=False)
             except Unavailable:
                 continue
             except Exception:
                 log.exception("the upkeep of quotas failed once")
 
     async def _report(self, now: float) -> None:
-        if self.slices.doubtful or not await self.ledger.report():
+        recalled = None if self.slices.doubtful else await self.ledger.report()
+        if recalled is None:
             await self.slices.rejoin()
+            recalled = await self.ledger.recalled()
         self.slices.fresh_until = now + FRESH_S
-        await self._answer()
+        if recalled:
+            await self.slices.return_idle(recalled)
         idle = self.slices.unused_since(now - IDLE_S)
         if idle:
             await self.ledger.drop(self.slices.forget(idle))

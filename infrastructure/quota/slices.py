@@ -128,12 +128,15 @@ class Slices:
 
     def settle(self, needs: Mapping[Account, int], tokens: int, cost: int) -> None:
         """End a reservation by what was used, which the ledger has taken out of the slice already."""
+        used = self.used
         for account, reserved in needs.items():
             amount = tokens if account.unit == "tokens" else cost
-            if account in self.table:
-                self.table[account].settle(reserved, amount)
-            self.note(account, amount)
-            self.touched.add(account)
+            if (have := self.table.get(account)) is not None:
+                have.settle(reserved, amount)
+            if account in used:
+                used[account] += amount
+        self.noted.update(needs)
+        self.touched.update(needs)
 
     def note(self, account: Account, amount: int) -> None:
         """Add use to what was last heard; whoever watches the account is told in time."""

@@ -14,7 +14,7 @@ from application.ports import Appended, AppendRequest, NewEvent
 from domain.kernel.aggregate import stream_id
 from domain.kernel.errors import Unavailable
 from domain.kernel.request_record import RequestRecorded
-from domain.usage.quota import Account, QuotaLimits, Scope
+from domain.usage.quota import Account, QuotaLimits, Scope, state_of
 from infrastructure.quota.counters import QuotaCounters
 from infrastructure.quota.notices import Notice, hard_cap_reached, soft_cap_reached
 from infrastructure.quota.slices import Slices
@@ -22,6 +22,7 @@ from projections.usage.quota_live import QuotaDirectory
 
 log = logging.getLogger(__name__)
 LOOK_S = 0.2
+CALM_LOOK_S = 1.0
 LOOK_AT_ALL_S = 30.0
 REAP_S = 10.0
 Append = Callable[[AppendRequest], Awaitable[Appended]]
@@ -56,7 +57,7 @@ class QuotaWatch:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        looked = reaped = float("-inf")
+        looked = reaped = seen = float("-inf")
         while True:
             now = time.monotonic()
             try:
@@ -65,7 +66,8 @@ class QuotaWatch:
                         self._notice_all()
                         self._forget_old_months()
                         looked = now
-                    if self._slices.noted:
+                    if self._slices.noted and (now - seen >= CALM_LOOK_S or self._urgent()):
+                        seen = now
                         await self.look()
                     if now - reaped >= REAP_S:
                         await self.reap()
@@ -75,6 +77,17 @@ class QuotaWatch:
             except Exception:
                 log.exception("the watch over quotas failed once")
             await asyncio.sleep(LOOK_S)
+
+    def _urgent(self) -> bool:
+        """Tell whether a cap may have been reached, by what this process knows."""
+        return any(
+            account in self._slices.refused or not self._calm(account) for account in self._slices.noted
+        )
+
+    def _calm(self, account: Account) -> bool:
+        used = self._slices.used.get(account)
+        limits = self._limits.limits(account.tenant).get(Scope(account.kind, account.id))
+        return limits is None or (used is not None and state_of(limits, account.unit, used, 0) == "ok")
 
     async def look(self) -> None:
         """Read the use of accounts that changed or refused, and tell of caps that were reached."""

@@ -22,7 +22,7 @@ from domain.kernel.request_record import RequestRecorded, TokenCounts
 from domain.kernel.values import usd_text
 from domain.orchestration.catalogue import Catalogue
 from domain.orchestration.routing import Route
-from domain.usage.quota import Account, QuotaLimits, Scope, scopes_of, state_of
+from domain.usage.quota import Account, QuotaLimits, Scope, scopes_of, state_within
 from domain.usage.quota_slices import Book, DoesNotFit
 from domain.usage.quota_use import usage_of
 
@@ -35,10 +35,8 @@ class _Limited(msgspec.Struct, frozen=True):
 
     account: Account
     limits: QuotaLimits
-
-    @property
-    def limit(self) -> int:
-        return self.limits.limit(self.account.unit) or 0
+    limit: int
+    soft: int | None
 
 
 class QuotaAdmission:
@@ -116,7 +114,8 @@ class QuotaAdmission:
         for scope in scopes:
             if (found := limits.get(scope)) is not None:
                 for unit in found.units:
-                    yield _Limited(Account(tenant, scope.kind, scope.id, month, unit), found)
+                    account = Account(tenant, scope.kind, scope.id, month, unit)
+                    yield _Limited(account, found, found.limit(unit) or 0, found.soft_point(unit))
 
     def _costing(self, call: GatewayCall, route: Route, bound: Bound) -> Callable[[], int]:
         return partial(self._cost_bound, call, route, bound)
@@ -125,15 +124,22 @@ class QuotaAdmission:
         """Return the micro-dollars of a bound at the dearest target of the chain."""
         tenant, at = call.caller.tenant, call.started_at
         read, written = bound.input_tokens, bound.output_tokens
-        return max(self._prices.bound(tenant, target, read, written, at) for target in route.targets)
+        return max([self._prices.bound(tenant, target, read, written, at) for target in route.targets])
 
     def _needs(
         self, limited: Sequence[_Limited], call: GatewayCall, route: Route, bound: Bound
     ) -> dict[Account, int]:
-        hard = [each.account for each in limited if each.limits.hard_cap_enabled]
-        money = any(account.unit == "cost" for account in hard)
-        cost = self._cost_bound(call, route, bound) if money else 0
-        return {account: bound.tokens if account.unit == "tokens" else cost for account in hard}
+        needs: dict[Account, int] = {}
+        cost: int | None = None
+        for each in limited:
+            if not each.limits.hard_cap_enabled:
+                continue
+            if each.account.unit == "tokens":
+                needs[each.account] = bound.tokens
+            else:
+                cost = self._cost_bound(call, route, bound) if cost is None else cost
+                needs[each.account] = cost
+        return needs
 
     def _shrunk(
         self,
@@ -248,8 +254,8 @@ class _Watched:
         state, tightest, least, remaining = "ok", None, 2.0, 0
         for each in self._limited:
             account = each.account
-            used, held = self._holds.used(account) or 0, self._holds.held(account)
-            found = state_of(each.limits, account.unit, used, held)
+            used, held = self._holds.standing(account)
+            found = state_within(each.limit, each.soft, used, held)
             state = max(state, found, key=_WORSE.__getitem__)
             left = max(0, each.limit - used - held)
             if left / each.limit < least:
@@ -269,6 +275,8 @@ class _Watched:
         self._ended = True
         if self._hold is not None:
             self._holds.settle(self._hold, tokens, cost)
+        if len(self._needs) == len(self._limited):
+            return
         for each in self._limited:
             if each.account not in self._needs:
                 self._holds.count(each.account, tokens if each.account.unit == "tokens" else cost)

@@ -52,11 +52,9 @@ class Holds(Protocol):
 
     def settle(self, hold: Any, tokens: int, cost_micros: int) -> None: ...
 
-    def used(self, account: Account) -> int | None:
-        """Return what is used of an account, as last heard; None when never."""
+    def standing(self, account: Account) -> tuple[int, int]:
+        """Return what is used of an account, as last heard (0 when never), and what this process holds."""
         ...
-
-    def held(self, account: Account) -> int: ...
 
     def count(self, account: Account, amount: int) -> None:
         """Note use of an account that no hard cap limits."""
