@@ -36,6 +36,8 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self._served: dict[tuple[str, str, int], tuple[Counter, Histogram]] = {}
+        self._called: dict[tuple[str, str], Counter] = {}
         self._describe_traffic()
         self._describe_store()
         self._describe_work()
@@ -108,13 +110,22 @@ class Metrics:
 
     def observe_request(self, method: str, route: str, status: int, seconds: float) -> None:
         """Count an answered request under its route's template, never its path."""
-        self._requests.labels(method, route, str(status)).inc()
-        self._request_seconds.labels(method, route).observe(seconds)
+        key = (method, route, status)
+        if (found := self._served.get(key)) is None:  # the library's own look-up costs as much as counting
+            found = (
+                self._requests.labels(method, route, str(status)),
+                self._request_seconds.labels(method, route),
+            )
+            self._served[key] = found
+        found[0].inc()
+        found[1].observe(seconds)
 
     def observe_attempt(self, provider: str, outcome: str) -> None:
         """Count a provider call by the kind of its outcome (`ok`, `status`, `timeout_first_byte`, ...)."""
         known = provider if provider in BUILT_IN_PROVIDERS else "custom"
-        self._attempts.labels(known, outcome).inc()
+        if (found := self._called.get((known, outcome))) is None:
+            found = self._called[known, outcome] = self._attempts.labels(known, outcome)
+        found.inc()
 
     def observe_append(self, seconds: float) -> None:
         """Record how long one command waited for its commit."""

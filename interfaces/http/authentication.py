@@ -20,8 +20,11 @@ from interfaces.http.tracing import request_id_of
 NO_KEY: Final = "send an API key as `Authorization: Bearer KEY` or `x-api-key`"
 
 
-def identify(scope: Scope) -> Caller:
-    """Return who asks. Raises Unauthenticated, or Forbidden for a forged write with a cookie."""
+def identify(scope: Scope, command_id: str | None = None) -> Caller:
+    """Return who asks; the command gets an id of its own unless the caller has one for it.
+
+    Raises Unauthenticated, or Forbidden for a forged write with a cookie.
+    """
     services = services_of(scope)
     key = key_in(scope["headers"])
     principal = services.authenticate(key) if key is not None else _signed_in(services, scope)
@@ -30,7 +33,7 @@ def identify(scope: Scope) -> Caller:
         actor=principal.actor,
         roles=principal.roles,
         correlation=request_id_of(scope),
-        command_id=time_ordered_id("cmd"),
+        command_id=command_id or time_ordered_id("cmd"),
         workspace=principal.workspace,
     )
 

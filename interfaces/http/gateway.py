@@ -82,7 +82,7 @@ async def respond(scope: Scope, read: Callable[[], Awaitable[bytes]]) -> ASGIApp
     dialect, parse = OPERATIONS[scope["path"]]
     request_id, services = request_id_of(scope), services_of(scope)
     try:
-        caller = scope["auth"] = identified(scope)
+        caller = scope["auth"] = identified(scope, request_id)
         headers = read_headers(scope["headers"], caller)
         call = GatewayCall(
             caller=caller,
@@ -102,9 +102,9 @@ def caller_of(request: ApiRequest) -> Caller:
     return identified(request.scope)
 
 
-def identified(scope: Scope) -> Caller:
+def identified(scope: Scope, command_id: str | None = None) -> Caller:
     """Return who asks. Raises Unauthenticated or Forbidden; comes before anything is validated."""
-    caller = identify(scope)
+    caller = identify(scope, command_id)
     caller.require(*CALLERS)
     return caller
 

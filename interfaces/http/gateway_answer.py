@@ -17,6 +17,7 @@ from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.outcome import Refused, Streamed, Whole
 from domain.kernel import errors
 from interfaces.http.problems import TABLE
+from interfaces.http.protocol import departure_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -61,7 +62,7 @@ class DialectError:
 
 
 class GatewayAnswer:
-    """Serves one call and sends its answer; a client that leaves cancels the call."""
+    """Serves one call and sends its answer; a client that leaves cancels the call, where the server tells."""
 
     def __init__(self, serve: Serve, call: GatewayCall) -> None:
         self._serve = serve
@@ -69,16 +70,27 @@ class GatewayAnswer:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer the request on this connection."""
-        answering = asyncio.current_task()
-        watch = asyncio.create_task(_cancel_when_gone(receive, cast("asyncio.Task[None]", answering)))
+        departure = departure_of(scope)
+        if departure is None:
+            await self._answer(scope, receive, send)
+            return
+        answering = cast("asyncio.Task[None]", asyncio.current_task())
+        left = False
+
+        def leave() -> None:
+            nonlocal left
+            left = True
+            answering.cancel()
+
+        departure.watch(leave)
         try:
             await self._answer(scope, receive, send)
         except asyncio.CancelledError:
-            if not watch.done() or answering is None:
+            if not left:
                 raise
             answering.uncancel()
         finally:
-            watch.cancel()
+            departure.watch(None)
 
     async def _answer(self, scope: Scope, receive: Receive, send: Send) -> None:
         try:
@@ -91,12 +103,6 @@ class GatewayAnswer:
             await _send_whole(send, served.status, served.headers, served.body)
         else:
             await _send_stream(send, served.headers, served.chunks)
-
-
-async def _cancel_when_gone(receive: Receive, answering: asyncio.Task[None]) -> None:
-    while (await receive())["type"] != "http.disconnect":
-        pass
-    answering.cancel()
 
 
 async def _send_whole(send: Send, status: int, headers: Mapping[str, str], body: bytes) -> None:

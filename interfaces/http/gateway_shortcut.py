@@ -35,7 +35,7 @@ class GatewayShortcut:
             await self._app(scope, receive, send)
             return
         cast("dict[str, Any]", scope)["path_template"] = scope["path"]
-        limit_s = services_of(scope).body_timeout_s
+        limit_s = None if scope.get("aios.whole") else services_of(scope).body_timeout_s
 
         async def read() -> bytes:
             return await read_body(receive, LARGEST_BODY, limit_s)
@@ -44,22 +44,31 @@ class GatewayShortcut:
         await answer(scope, receive, send)
 
 
-async def read_body(receive: Receive, limit: int, limit_s: float) -> bytes:
-    """Return the whole body. Raises HTTPException 413 or 408, ClientException when the client left."""
-    parts: list[bytes] = []
-    size = 0
+async def read_body(receive: Receive, limit: int, limit_s: float | None) -> bytes:
+    """Return the whole body; without `limit_s` it is known to be there already.
+
+    Raises HTTPException 413 or 408, ClientException when the client left.
+    """
+    if limit_s is None:
+        return await _received(receive, limit)
     try:
         async with asyncio.timeout(limit_s):
-            while True:
-                message = cast("dict[str, Any]", await receive())
-                if message["type"] == "http.disconnect":
-                    raise ClientException("the client left before its body had arrived")
-                parts.append(message["body"])
-                size += len(parts[-1])
-                if size > limit:
-                    raise HTTPException(status_code=413, detail=TOO_LARGE)
-                if not message["more_body"]:
-                    return parts[0] if len(parts) == 1 else b"".join(parts)
+            return await _received(receive, limit)
     except TimeoutError:
         detail = f"the body did not arrive within {limit_s:g} s"
         raise HTTPException(status_code=408, detail=detail) from None
+
+
+async def _received(receive: Receive, limit: int) -> bytes:
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = cast("dict[str, Any]", await receive())
+        if message["type"] == "http.disconnect":
+            raise ClientException("the client left before its body had arrived")
+        parts.append(message["body"])
+        size += len(parts[-1])
+        if size > limit:
+            raise HTTPException(status_code=413, detail=TOO_LARGE)
+        if not message["more_body"]:
+            return parts[0] if len(parts) == 1 else b"".join(parts)

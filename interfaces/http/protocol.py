@@ -1,9 +1,10 @@
-"""uvicorn's HTTP protocol with the limits it leaves out: size of a request's head, and time to send it."""
+"""uvicorn's HTTP protocol with what it leaves out: limits of a request's head, and who has left."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable, Mapping
 from http import HTTPStatus
 from typing import Any, ClassVar, Final, cast
 
@@ -25,15 +26,47 @@ class HeadRefused(Exception):
     """The head of a request is too large; raised through the parser, which stops there."""
 
 
+class Departure:
+    """Tells the request that a connection serves when its client leaves, without a task that waits for it."""
+
+    def __init__(self) -> None:
+        self._tell: Callable[[], None] | None = None
+        self._happened = False
+
+    def watch(self, tell: Callable[[], None] | None) -> None:
+        """Call `tell` once when the client leaves, at once if it has; None ends the watch."""
+        self._tell = tell
+        if self._happened and tell is not None:
+            tell()
+
+    def happen(self) -> None:
+        """Note that the client has left."""
+        self._happened = True
+        if self._tell is not None:
+            self._tell()
+
+
+def departure_of(scope: Mapping[str, Any]) -> Departure | None:
+    """Return how to hear of a client's leaving, None when another server took the request."""
+    found = scope.get("aios.departure")
+    return found if isinstance(found, Departure) else None
+
+
 class LimitedProtocol(HttpToolsProtocol):
-    """Answers 431 to heads that are too large, 408 to those that take too long, and closes the connection."""
+    """Answers 431 to heads that are too large, 408 to those that take too long, and closes the connection.
+
+    The scope tells when a request began (`aios.started`), whether its body was there when it was handed on
+    (`aios.whole`), and how to hear of its client's leaving (`aios.departure`).
+    """
 
     head_timeout_s: ClassVar[float] = 20.0
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self._departure = Departure()
         self._heads = 0
-        self._parsed_bytes = 0
+        self._received_bytes = 0
+        self._reach_bytes = 0
         self._pending_bytes = 0
         self._head_open = True
         self._head_begun = False
@@ -43,61 +76,61 @@ class LimitedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Start the clock of the first head."""
         super().connection_made(cast("asyncio.Transport", transport))
-        self._open_head()
+        self._start_timer()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Stop the clock."""
+        """Stop the clock, and tell the request under way."""
         self._stop_timer()
         super().connection_lost(exc)
+        self._departure.happen()
 
     def data_received(self, data: bytes) -> None:
         """Feed the parser; it keeps a header until its end, so bytes of an open head are counted here."""
-        heads = self._heads
+        heads, self._received_bytes = self._heads, len(data)
+        self._reach_bytes += len(data)
         super().data_received(data)
-        if self._head_open and self._heads == heads:
+        if not self._head_open:
+            return
+        if self._head_timer is None:
+            self._start_timer()
+        if self._heads == heads:
             self._pending_bytes += len(data)
             if self._pending_bytes > LARGEST_HEAD:
                 self._refuse(431)
 
     def on_message_begin(self) -> None:
-        """Start counting a head, its clock on a connection that was kept alive, and the request's own."""
+        """Start counting a head, and the request's own clock."""
         super().on_message_begin()
-        cast("dict[str, Any]", self.scope)["aios.started"] = time.monotonic()
+        scope = cast("dict[str, Any]", self.scope)
+        scope["aios.started"], scope["aios.departure"] = time.monotonic(), self._departure
         self._heads += 1
-        self._head_begun = True
-        self._parsed_bytes = 0
-        if not self._head_open:
-            self._open_head()
-
-    def on_url(self, url: bytes) -> None:
-        """Take a part of the request line."""
-        super().on_url(url)
-        self._count(len(url))
-
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """Take one header."""
-        super().on_header(name, value)
-        self._count(len(name) + len(value) + 4)
+        self._head_open = self._head_begun = True
+        self._pending_bytes, self._reach_bytes = 0, self._received_bytes
 
     def on_headers_complete(self) -> None:
         """Stop the clock; the application takes over."""
+        if len(self.headers) > MOST_HEADERS or (
+            self._reach_bytes > LARGEST_HEAD and self._head_bytes() > LARGEST_HEAD
+        ):
+            self._refusal = 431
+            raise HeadRefused
         self._head_open = self._head_begun = False
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Note that the body is there."""
+        cast("dict[str, Any]", self.scope)["aios.whole"] = True
+        super().on_message_complete()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what the parser refused with a problem document and close."""
         self._refuse(self._refusal)
 
-    def _count(self, size: int) -> None:
-        self._parsed_bytes += size
-        if self._parsed_bytes > LARGEST_HEAD or len(self.headers) > MOST_HEADERS:
-            self._refusal = 431
-            raise HeadRefused
+    def _head_bytes(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) + 4 for name, value in self.headers)
 
-    def _open_head(self) -> None:
-        self._pending_bytes, self._head_open = 0, True
-        self._stop_timer()
+    def _start_timer(self) -> None:
         self._head_timer = self.loop.call_later(self.head_timeout_s, self._give_up)
 
     def _stop_timer(self) -> None:

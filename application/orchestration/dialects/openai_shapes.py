@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from application.orchestration.dialects.checks import (
+    Check,
     Errors,
     boolean,
     integer_from,
@@ -28,21 +29,10 @@ _MAX_CHOICES = 128
 def chat_errors(body: JsonObject) -> Errors:
     """Yield what is wrong with a body of `POST /v1/chat/completions`."""
     yield from required(body, "model", model_name)
-    yield from required(body, "messages", list_of(_message, empty=False))
-    yield from optional(body, "stream", boolean)
-    yield from optional(body, "stream_options", _stream_options)
-    yield from optional(body, "max_tokens", integer_from(1))
-    yield from optional(body, "max_completion_tokens", integer_from(1))
-    yield from optional(body, "n", integer_from(1, _MAX_CHOICES))
-    for field in ("temperature", "top_p", "frequency_penalty", "presence_penalty"):
-        yield from optional(body, field, number)
-    yield from optional(body, "stop", string_or(list_of(string)))
-    yield from optional(body, "tools", list_of(_tool))
-    yield from optional(body, "tool_choice", string_or(tagged))
-    yield from optional(body, "parallel_tool_calls", boolean)
-    yield from optional(body, "response_format", _response_format)
-    yield from optional(body, "reasoning_effort", string)
-    yield from optional(body, "user", string)
+    yield from required(body, "messages", _MESSAGES)
+    for field, check in _CHAT_OPTIONS:
+        if field in body:
+            yield from optional(body, field, check)
 
 
 def embeddings_errors(body: JsonObject) -> Errors:
@@ -159,3 +149,24 @@ def _embedding_item(value: object, at: str) -> Errors:
         yield from list_of(integer_from(0), empty=False)(value, at)
     elif not isinstance(value, str) or not value:
         yield FieldError(at, f"must be a string that is not empty or an array of tokens, not {shown(value)}")
+
+
+_MESSAGES = list_of(_message, empty=False)
+_CHAT_OPTIONS: tuple[tuple[str, Check], ...] = (
+    ("stream", boolean),
+    ("stream_options", _stream_options),
+    ("max_tokens", integer_from(1)),
+    ("max_completion_tokens", integer_from(1)),
+    ("n", integer_from(1, _MAX_CHOICES)),
+    ("temperature", number),
+    ("top_p", number),
+    ("frequency_penalty", number),
+    ("presence_penalty", number),
+    ("stop", string_or(list_of(string))),
+    ("tools", list_of(_tool)),
+    ("tool_choice", string_or(tagged)),
+    ("parallel_tool_calls", boolean),
+    ("response_format", _response_format),
+    ("reasoning_effort", string),
+    ("user", string),
+)

@@ -28,6 +28,7 @@ class Budget:
         self._env = env
         self._trace = trace
         self._slow: dict[Target, Pace] = {}
+        self._paces: dict[Target, Pace | None] = {}
 
     def next_of(self, left: list[Target]) -> Target | None:
         """Take the next target that has the time to answer out of the list; None when none has.
@@ -97,8 +98,11 @@ class Budget:
         return max(0.0, (self._ms or 0) - spent_s * 1000)
 
     def _pace(self, target: Target) -> Pace | None:
-        call = self._trace.call
-        return self._env.health.pace(call.caller.tenant, target, streamed=call.request.stream)
+        if target not in self._paces:
+            call = self._trace.call
+            streamed = call.request.stream
+            self._paces[target] = self._env.health.pace(call.caller.tenant, target, streamed=streamed)
+        return self._paces[target]
 
     def _tell_slow(self) -> None:
         for target, pace in self._slow.items():

@@ -16,6 +16,7 @@ from application.processes.gateway.admission import Admission, NoQuotas
 from application.processes.gateway.assumed import assumed
 from application.processes.gateway.attempts import Attempts
 from application.processes.gateway.call import Environment, GatewayCall
+from application.processes.gateway.decisions import Decisions
 from application.processes.gateway.here import JSON
 from application.processes.gateway.outcome import Refused, Streamed, Whole
 from application.processes.gateway.pii.guard import FAILED as SCRUBBING_FAILED
@@ -27,7 +28,7 @@ from application.processes.gateway.trace import Trace
 from application.processes.gateway.whole import WholeAnswer, read_whole
 from domain.kernel.errors import NotFound, Unavailable
 from domain.orchestration.policy import PiiPolicy
-from domain.orchestration.routing import Route, RouteRequest, decide
+from domain.orchestration.routing import Route
 
 AnyRelay = Relay | GuardedRelay
 EVENTS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache"}
@@ -50,6 +51,7 @@ class Gateway:
         self._admission = admission or NoQuotas()
         self._scrubs = scrubs
         self._settling: set[asyncio.Task[None]] = set()
+        self._decisions = Decisions(env.default_target)
         self._shadows = Shadows(env, upstream, self._admission, self._settle)
 
     async def serve(self, call: GatewayCall) -> Whole | Streamed:
@@ -101,21 +103,11 @@ class Gateway:
     def _route(self, call: GatewayCall) -> Route:
         tenant, directory = call.caller.tenant, self._env.directory
         try:
-            route = decide(
+            route = self._decisions.route(
+                call,
                 directory.policy(tenant, call.workspace),
                 directory.catalogue(tenant),
-                RouteRequest(
-                    model=call.request.model,
-                    request_id=call.request_id,
-                    key_id=call.key_id,
-                    segment=call.segment,
-                    session=call.session,
-                    user=call.user,
-                    fallback_off=call.fallback_off,
-                    latency_budget_ms=call.latency_budget_ms,
-                ),
-                self._env.default_target,
-                directory.measures(tenant),
+                lambda: directory.measures(tenant),
             )
         except NotFound as error:
             raise Refused(404, "model_not_found", error.message, param="/model") from None
