@@ -1,13 +1,17 @@
-"""Builds the statements that add up rollups of whole hours and days with the request rows at the edges."""
+"""Builds the statements that add up rollups of whole hours and days with the request rows at the edges.
+
+A rollup of just the interval that is asked for is an answer already: nothing else falls into its group.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     ColumnElement,
+    CompoundSelect,
     Integer,
     Select,
     Text,
@@ -24,6 +28,8 @@ from projections.usage.answers import Interval
 from projections.usage.periods import Cut
 from projections.usage.tables import COUNTERS, usage_latency, usage_requests, usage_rollups
 
+Columns = Sequence[ColumnElement[Any]]
+Rows = Select[Any] | CompoundSelect[Any]
 Selects = list[Select[Any]]
 _r = usage_requests.c
 
@@ -55,16 +61,11 @@ _AMOUNTS: dict[str, ColumnElement[Any]] = {
 }
 
 
-def sums(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[Any]:
+def sums(dimension: str, cut: Cut, interval: Interval | None = None) -> Rows:
     """Return (value, since, one sum a counter) by value and, when asked for, by interval."""
-    rollups = [
-        select(
-            usage_rollups.c.value,
-            _since(usage_rollups.c.start, interval).label("since"),
-            *(usage_rollups.c[name] for name in COUNTERS),
-        ).where(*_grain(usage_rollups, dimension, grain, period))
-        for grain, period in _whole(cut)
-    ]
+    ready, rollups = _rollups(
+        usage_rollups, [usage_rollups.c[name] for name in COUNTERS], dimension, cut, interval
+    )
     edges = [
         select(
             _VALUES[dimension].label("value"),
@@ -73,22 +74,18 @@ def sums(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[A
         ).where(*_edge(period))
         for period in cut.edges
     ]
+    if not rollups + edges:
+        return union_all(*ready)
     parts = _union(rollups + edges)
     totals = (cast(func.coalesce(func.sum(parts.c[name]), 0), BigInteger).label(name) for name in COUNTERS)
-    return select(parts.c.value, parts.c.since, *totals).group_by(parts.c.value, parts.c.since)
+    added = select(parts.c.value, parts.c.since, *totals).group_by(parts.c.value, parts.c.since)
+    return union_all(*ready, added) if ready else added
 
 
 def bins(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[Any]:
     """Return (value, since, bins, counts) of the latency histograms; both are JSON arrays of one length."""
-    whole = [
-        select(
-            usage_latency.c.value,
-            _since(usage_latency.c.start, interval).label("since"),
-            usage_latency.c.bin,
-            usage_latency.c.requests,
-        ).where(*_grain(usage_latency, dimension, grain, period))
-        for grain, period in _whole(cut)
-    ]
+    counted = [usage_latency.c.bin, cast(usage_latency.c.requests, BigInteger).label("requests")]
+    ready, rollups = _rollups(usage_latency, counted, dimension, cut, interval)
     edges = [
         select(
             _VALUES[dimension].label("value"),
@@ -98,12 +95,27 @@ def bins(dimension: str, cut: Cut, interval: Interval | None = None) -> Select[A
         ).where(*_edge(period))
         for period in cut.edges
     ]
-    parts = _union(whole + edges)
-    keys = (parts.c.value, parts.c.since, parts.c.bin)
-    total = func.sum(cast(parts.c.requests, Integer), type_=BigInteger).label("requests")
-    each = select(*keys, total).group_by(*keys).subquery("each")
+    if rollups + edges:
+        parts = _union(rollups + edges)
+        keys = (parts.c.value, parts.c.since, parts.c.bin)
+        total = func.sum(cast(parts.c.requests, Integer), type_=BigInteger).label("requests")
+        ready.append(select(*keys, total).group_by(*keys))
+    each = union_all(*ready).subquery("each")
     arrays = (cast(func.to_json(func.array_agg(column)), Text) for column in (each.c.bin, each.c.requests))
     return select(each.c.value, each.c.since, *arrays).group_by(each.c.value, each.c.since)
+
+
+def _rollups(
+    table: Any, counters: Columns, dimension: str, cut: Cut, interval: Interval | None
+) -> tuple[Selects, Selects]:
+    """Return what selects (value, since, counters) of whole periods: as groups of their own, and as parts."""
+    ready: Selects = []
+    parts: Selects = []
+    for grain, period in _whole(cut):
+        since = table.c.start if grain == interval else _since(table.c.start, interval)
+        rows = select(table.c.value, since.label("since"), *counters)
+        (ready if grain == interval else parts).append(rows.where(*_grain(table, dimension, grain, period)))
+    return ready, parts
 
 
 def _whole(cut: Cut) -> Iterable[tuple[str, Period]]:
