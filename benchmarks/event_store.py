@@ -5,6 +5,7 @@
 `append_eps` is the whole path: command id, version check, a field sealed with AES-256-GCM, leaf hash, chain,
 NOTIFY, durable commit (fsync on), 256 commands in flight. `raw_copy_eps` is binary COPY of rows of the same
 size into a table of the same columns and indexes, in transactions of as many events as the committer's were.
+The collector of cycles is tuned as in the API's process, for all of them.
 `library_eps` is the library's application recorder, 16 writers of one event each. `projection_eps` is the
 usage projection in batches of 1000: read, decrypt, decode, apply, commit.
 """
@@ -36,6 +37,7 @@ from domain.kernel.request_record import RequestRecorded
 from infrastructure.database.migrate import migrate
 from infrastructure.embedded.postgres import EmbeddedPostgres
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
+from interfaces.http.server import tune_collector
 from tests.event_store import EventStore, PersonNoted, open_store
 
 IN_FLIGHT = 256
@@ -207,6 +209,7 @@ def run(rounds: int, seconds: float) -> dict[str, Any]:
         endpoint = server.ensure_running()
         try:
             migrate(endpoint.owner_dsn)
+            tune_collector()
             result = uvloop.run(measure(endpoint, Path(folder) / "keys", rounds, seconds))
         finally:
             server.stop()

@@ -78,5 +78,5 @@ def key_bucket(event: Any, mark: Personal, at: datetime) -> str:
 
 def month_bucket(moment: datetime) -> str:
     """Return the bucket of a moment: its UTC month."""
-    utc = moment.astimezone(UTC)
+    utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
     return f"{utc.year:04d}-{utc.month:02d}"

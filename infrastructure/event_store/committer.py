@@ -82,8 +82,9 @@ class GroupCommitter:
         self._turn = asyncio.Lock()
         self._lanes = [_Lane() for _ in range(LANES)]
         self._half = -1
+        self._ahead: asyncio.Future[None] | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._foresight = Foresight()
+        self.foresight = Foresight()
 
     async def append(self, request: AppendRequest) -> Appended:
         """Store one command's events and return when they are durable.
@@ -189,13 +190,13 @@ class GroupCommitter:
         except StatementFailed:
             if not judged.foreseen:
                 raise
-            self._foresight.was_wrong()
+            self.foresight.was_wrong()
             return await self._commit(lane, batch)
         except BaseException:
-            self._foresight.failed()
+            self.foresight.failed()
             raise
         if judged.foreseen:
-            self._foresight.came_true()
+            self.foresight.came_true()
         for command, result in zip(batch, judged.results, strict=True):
             if isinstance(result, AiosError):
                 command.refuse(result)
@@ -210,14 +211,17 @@ class GroupCommitter:
     ) -> tuple[Batch, Answer] | None:
         """Judge a batch, on foresight or on what the database says, and put it on the wire.
 
-        Returns None when data keys were destroyed meanwhile: those there are now have to be made sure of.
+        It leaves when the batch before it holds the head, or it might come first and find it unmoved. Returns
+        None when data keys were destroyed meanwhile: those there are now have to be made sure of.
         """
         async with self._turn:
             if lane.link is None or lane.link.closed:
                 lane.link = await PipelineConnection.open(self._dsn, self._statements)
             at_us = microseconds(datetime.now(UTC))
-            expected = self._foresight.expected(batch) if self._keyring.ready(scopes) else None
+            expected = self.foresight.expected(batch) if self._keyring.ready(scopes) else None
             judged = self._judge(batch, expected, at_us, foreseen=True) if expected else None
+            if self._ahead is not None and not self._ahead.done():
+                await asyncio.shield(self._ahead)
             if judged is None or any(isinstance(result, AiosError) for result in judged.results):
                 known = known_from(await lane.link.run(lookups(batch)))
                 self._keyring.renew(known.key_epoch)
@@ -226,8 +230,9 @@ class GroupCommitter:
                     return None
                 at_us = microseconds(datetime.now(UTC))
                 judged = self._judge(batch, known, at_us)
-            written = lane.link.send(self._writes(judged, at_us))
-            self._foresight.sent(judged)
+            written = lane.link.send(self._writes(judged, at_us), tell_begun=len(batch) >= MIN_SHARE)
+            self._ahead = lane.link.begun
+            self.foresight.sent(judged)
         return judged, written
 
     def _judge(

@@ -15,13 +15,17 @@ LONGEST_CAUTION = 64
 
 
 class Foresight:
-    """The head and versions that this process expects; after a wrong guess it looks first for a while."""
+    """The head and versions that this process expects; after a wrong guess it looks first for a while.
+
+    `disproved` counts the wrong guesses; a process that writes alone makes none.
+    """
 
     def __init__(self) -> None:
         self._head: tuple[int, bytes, int] | None = None
         self._versions: dict[str, int] = {}
         self._caution = 0
         self._penalty = 1
+        self.disproved = 0
 
     def expected(self, batch: list[PreparedCommand]) -> Known | None:
         """Return what the batch will probably find; None when the database has to be asked."""
@@ -59,5 +63,6 @@ class Foresight:
     def was_wrong(self) -> None:
         """Look first for a growing number of batches: another process writes, too."""
         self.failed()
+        self.disproved += 1
         self._caution = self._penalty
         self._penalty = min(self._penalty * 2, LONGEST_CAUTION)

@@ -1,6 +1,8 @@
 """The SQL of the committer: one round trip a batch that was foreseen, else two: to lock and look, to write.
 
-A foreseen batch divides by zero or violates a key where something is not as it was expected.
+A foreseen batch divides by zero or violates a key where something is not as it was expected. What it finds
+is compared after the head is its own: a condition in the UPDATE would look at the head as it was before the
+batch ahead committed, and fail without waiting for it.
 """
 
 from __future__ import annotations
@@ -41,9 +43,10 @@ FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::
     b"drop_claims": b"DELETE FROM claims WHERE claim_key = ANY($1::text[])",
     b"head": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1)"
     b" SELECT pg_notify('aios_log', $3::text)",
-    b"advance": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea"
-    b" WHERE id = 1 AND position = $4::bigint AND key_epoch = $5::bigint RETURNING 1)"
-    b" SELECT 1 / count(*), pg_notify('aios_log', $3::text) FROM head",
+    b"advance": b"WITH head AS (UPDATE log_head SET position = $1::bigint, chain = $2::bytea WHERE id = 1"
+    b" RETURNING old.position AS found, key_epoch)"
+    b" SELECT 1 / count(*), pg_notify('aios_log', $3::text) FROM head"
+    b" WHERE found = $4::bigint AND key_epoch = $5::bigint",
     b"new_streams": b"INSERT INTO streams (stream_id, tenant, version)"
     b" SELECT i, split_part(i, '/', 1), v FROM unnest($1::text[], $2::bigint[]) AS new (i, v)",
     b"move_streams": b"WITH moved AS (UPDATE streams s SET version = n.v"

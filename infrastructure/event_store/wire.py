@@ -48,6 +48,7 @@ class PipelineConnection:
         self._socket = conn.socket
         self._results: list[pq.abc.PGresult] = []
         self._arrived: asyncio.Future[None] = self._loop.create_future()
+        self.begun: asyncio.Future[None] = self._loop.create_future()
         self._loop.add_reader(self._socket, self._ready)
         self._reading = True
 
@@ -80,16 +81,19 @@ class PipelineConnection:
         """
         return await self.send(statements)
 
-    def send(self, statements: Sequence[Statement]) -> Answer:
+    def send(self, statements: Sequence[Statement], *, tell_begun: bool = False) -> Answer:
         """Put statements on the wire now; awaiting the answer does what `run` says.
 
         They are one transaction that ends with them, unless BEGIN stands among them or came before them.
+        `begun` is done once the first of them has been executed, where that is asked for, else at the end.
         """
         send = self._conn.send_query_prepared
         self._expect()
         try:
-            for name, params in statements:
+            for number, (name, params) in enumerate(statements):
                 send(name, params, [1] * len(params) if params else None, 1)
+                if tell_begun and not number:
+                    self._conn.send_flush_request()
             self._conn.pipeline_sync()
             self._conn.flush()
         except psycopg.Error as error:
@@ -114,6 +118,7 @@ class PipelineConnection:
     def _expect(self) -> None:
         self._results = []
         self._arrived = self._loop.create_future()
+        self.begun = self._loop.create_future()
 
     async def _collected(self) -> list[pq.abc.PGresult]:
         """Wait for everything up to the next end of pipeline; closes the connection when that fails."""
@@ -126,6 +131,7 @@ class PipelineConnection:
             raise
         finally:
             expiry.cancel()
+            _settle(self.begun)
         return self._results
 
     def _expire(self) -> None:
@@ -138,6 +144,8 @@ class PipelineConnection:
         try:
             if _collect(self._conn, self._results):
                 _settle(self._arrived)
+            elif self._results:
+                _settle(self.begun)
         except psycopg.Error as error:
             self._stop_reading()  # libpq has closed the socket: in a moment its number may be somebody else's
             if not self._arrived.done():

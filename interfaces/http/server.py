@@ -32,9 +32,14 @@ class OwnProcess(Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start; what was loaded by then stays for good, and need not be searched with every request."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
-        gc.set_threshold(*COLLECT_AFTER)
+        tune_collector()
+
+
+def tune_collector() -> None:
+    """Let the collector of cycles leave alone what is loaded by now, and come less often."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(*COLLECT_AFTER)
 
 
 def listen(host: str, port: int) -> socket.socket:

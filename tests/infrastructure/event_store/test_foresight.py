@@ -95,6 +95,21 @@ async def test_an_expectation_that_the_writers_own_batches_disprove_is_looked_up
     assert await positions(store) == [1]
 
 
+async def test_given_two_lanes_under_load_then_every_batch_finds_the_head_that_the_one_ahead_leaves(
+    store: EventStore,
+) -> None:
+    await store.log.append(append_request(0, stream="t1/counter/first"))
+
+    async def writer(number: int) -> None:
+        for turn in range(10):
+            stream = f"t1/counter/{number}"
+            await store.log.append(append_request(1 + number + 200 * turn, stream=stream, expected=turn))
+
+    await asyncio.gather(*(writer(number) for number in range(200)))
+    assert store.committer.foresight.disproved == 0
+    assert await store.reader.head() == 2001
+
+
 async def test_what_was_sent_is_expected_next_and_a_wrong_guess_makes_cautious() -> None:
     request = append_request(1, stream="t1/counter/a")
     foresight, batch = Foresight(), [prepare(request, asyncio.get_running_loop())]
