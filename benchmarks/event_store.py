@@ -66,9 +66,8 @@ class AppendLoad:
     async def _writer(self, number: int, end: float) -> int:
         done = 0
         stream = f"bench/note/{self._run}-{number}"
-        text = "x" * 120
+        event = PersonNoted(subject=f"subject-{number % 50}", text="x" * 120)
         while time.perf_counter() < end:
-            event = PersonNoted(subject=f"subject-{number % 50}", text=text)
             await self._store.log.append(
                 AppendRequest(
                     tenant="bench",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import cache
 
 from application.ports import Appended, AppendRequest
 from domain.audit.chain import extend, leaf_of_prefixed
@@ -84,7 +85,7 @@ class Batch:
             return
         request = command.request
         try:
-            versions = self._versions_after(command)
+            self._check_versions(command)
             claims = self._claims_after(request) if request.claims else {}
         except AiosError as error:
             self.results.append(error)
@@ -92,8 +93,6 @@ class Batch:
         first = self.position + 1
         for event in command.events:
             self._add_row(command, event)
-        self._known.versions.update(versions)
-        self.new_versions.update(versions)
         for name, holder in claims.items():
             self._claim(request.tenant, name, holder)
         self._known.commands[command.key] = (first, self.position)
@@ -101,16 +100,16 @@ class Batch:
         self.accepted.append(request)
         self.results.append(Appended(first, self.position))
 
-    def _versions_after(self, command: PreparedCommand) -> dict[str, int]:
-        after: dict[str, int] = {}
+    def _check_versions(self, command: PreparedCommand) -> None:
+        """Raise VersionConflict where a stream is not at the version that an event expects."""
+        own: dict[str, int] = {}  # what this command's earlier events add to a stream
         known = self._known.versions
         for event in command.events:
             stream_id = event.stream_id
-            version = after[stream_id] if stream_id in after else known.get(stream_id, 0)
+            version = known.get(stream_id, 0) + own.get(stream_id, 0)
             if event.expected_version is not None and event.expected_version != version:
                 raise VersionConflict(stream_id, event.expected_version, version)
-            after[stream_id] = version + 1
-        return after
+            own[stream_id] = own.get(stream_id, 0) + 1
 
     def _claims_after(self, request: AppendRequest) -> dict[str, str | None]:
         after: dict[str, str | None] = {}
@@ -138,7 +137,7 @@ class Batch:
     def _add_row(self, command: PreparedCommand, event: PreparedEvent) -> None:
         stream_id, encoded = event.stream_id, event.encoded
         versions = self._known.versions
-        version = versions[stream_id] = versions.get(stream_id, 0) + 1
+        version = versions[stream_id] = self.new_versions[stream_id] = versions.get(stream_id, 0) + 1
         self.position += 1
         data, keys = event.data, []
         if encoded.personal:
@@ -152,10 +151,15 @@ class Batch:
         self.types.add(event.type)
         self.rows.append((
             command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type,
-            _INT8_ELEMENT(8, encoded.schema_version), command.command, command.correlation, command.actor,
+            _schema_version(encoded.schema_version), command.command, command.correlation, command.actor,
             data, prefixed(b",".join(keys)) if keys else _NO_KEYS, _HASH_PREFIX + leaf,
             _HASH_PREFIX + self.chain,
         ))  # fmt: skip
+
+
+@cache
+def _schema_version(number: int) -> bytes:
+    return _INT8_ELEMENT(8, number)
 
 
 def claim_key(tenant: str, scope: str, name: str) -> str:

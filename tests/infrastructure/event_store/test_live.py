@@ -57,7 +57,7 @@ async def test_a_process_that_was_killed_is_waited_for_no_longer(
     async with a_process(store) as (state, _):
         stored = await writer.log.append(append_request(1))
 
-        assert await state.everywhere(stored.last_position, timeout_s=0)
+        assert await state.everywhere(stored.last_position, timeout_s=5.0)
 
 
 async def test_a_process_that_lives_but_does_not_answer_is_waited_for(
