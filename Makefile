@@ -15,7 +15,7 @@ check:   ## lint, format, types, import contracts, file-size rule
 	@exec deploy/bootstrap.sh dev .venv/bin/python -m deploy.check
 
 bench:   ## run the benchmarks and write benchmarks/RESULTS.md
-	@exec deploy/bootstrap.sh dev .venv/bin/python -m benchmarks
+	@exec deploy/bootstrap.sh dev .venv/bin/python -m benchmarks $(ARGS)
 
 lock:    ## rewrite the lock files; upgrade with make lock ARGS=--upgrade
 	@exec deploy/bootstrap.sh runtime deploy/lock.sh $(ARGS)
