@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any, get_type_hints
 
 import msgspec
@@ -79,4 +79,9 @@ def key_bucket(event: Any, mark: Personal, at: datetime) -> str:
 def month_bucket(moment: datetime) -> str:
     """Return the bucket of a moment: its UTC month."""
     utc = moment if moment.tzinfo is UTC else moment.astimezone(UTC)
-    return f"{utc.year:04d}-{utc.month:02d}"
+    return _bucket(utc.year, utc.month)
+
+
+@lru_cache(1200)
+def _bucket(year: int, month: int) -> str:
+    return f"{year:04d}-{month:02d}"

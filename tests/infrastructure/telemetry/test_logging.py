@@ -12,10 +12,12 @@ from textwrap import dedent
 
 import pytest
 import structlog
+from hypothesis import given
+from hypothesis import strategies as st
 
 from infrastructure.telemetry.log_file import KEEP, LogFile
 from infrastructure.telemetry.logging import configure
-from infrastructure.telemetry.redaction import redact, redact_text
+from infrastructure.telemetry.redaction import PLAIN, SECRET_TEXTS, redact, redact_text
 
 
 @pytest.fixture
@@ -189,3 +191,8 @@ def test_a_file_that_was_moved_or_removed_is_opened_anew(tmp_path):
     file.write(b"here\n")
 
     assert path.read_text() == "here\n"
+
+
+@given(st.from_regex(PLAIN, fullmatch=True))
+def test_what_is_passed_over_as_plain_holds_nothing_that_is_redacted(text: str) -> None:
+    assert SECRET_TEXTS.search(text) is None
