@@ -29,8 +29,8 @@ SUITES = {
 RESULTS = Path(__file__).with_name("RESULTS.md")
 HEAD = """# Benchmark results
 
-Contenders of one suite take turns in one run; trust ratios and medians, not single figures. Each module says what it
-measures.
+Contenders of one suite take turns in one run; trust ratios and medians, not single figures. Each module says
+what it measures.
 """
 
 

@@ -10,7 +10,7 @@ HIDDEN = "[redacted]"
 SHORTEST = 7  # nothing below it can match: the shortest that does is `a://:b@`
 
 PLAIN = re.compile(r"[A-Za-z0-9/{}]*|(?:req|cmd)_[0-9a-z]{26}")
-"""Words, routes and the product's own ids: none of them can match what follows, which takes longer to find."""
+"""Words, routes and the product's own ids: nothing of what follows is in them, which takes longer to see."""
 
 SECRET_NAMES = re.compile(
     r"(api[-_]?key|authorization|cookie|password|passwd|secret|credential|private[-_]?key|token$)",
