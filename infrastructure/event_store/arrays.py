@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable, Sequence
 
+from infrastructure.event_store.prepared import prefixed
+
 TEXT, BYTEA, INT8 = 25, 17, 20
 _HEAD = struct.Struct(">iiIii").pack
 _EMPTY = struct.Struct(">iiI").pack
 _INT8 = struct.Struct(">iq").pack
-_LENGTH = struct.Struct(">I").pack
 _POSTGRES_EPOCH_US = 946_684_800_000_000
 
 
@@ -22,7 +23,7 @@ def joined(oid: int, elements: Sequence[bytes]) -> bytes:
 
 def texts(items: Iterable[str]) -> bytes:
     """Encode texts as text[]."""
-    return joined(TEXT, [_LENGTH(len(raw)) + raw for raw in map(str.encode, items)])
+    return joined(TEXT, [prefixed(item.encode()) for item in items])
 
 
 def bigints(items: Iterable[int]) -> bytes:

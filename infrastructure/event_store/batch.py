@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
-from functools import cache
 
 from application.ports import Appended, AppendRequest
 from domain.audit.chain import extend, leaf_of_prefixed
@@ -151,15 +150,10 @@ class Batch:
         self.types.add(event.type)
         self.rows.append((
             command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type,
-            _schema_version(encoded.schema_version), command.command, command.correlation, command.actor,
+            _INT8_ELEMENT(8, encoded.schema_version), command.command, command.correlation, command.actor,
             data, prefixed(b",".join(keys)) if keys else _NO_KEYS, _HASH_PREFIX + leaf,
             _HASH_PREFIX + self.chain,
         ))  # fmt: skip
-
-
-@cache
-def _schema_version(number: int) -> bytes:
-    return _INT8_ELEMENT(8, number)
 
 
 def claim_key(tenant: str, scope: str, name: str) -> str:

@@ -17,6 +17,8 @@ from tests.waiting import until
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 WRITERS, BATCH = 6, 4
+PAUSE_S = 0.05
+"""Between two requests of a writer, so that the read models, which a purge waits for, keep up."""
 
 
 @dataclass
@@ -58,6 +60,7 @@ async def write(tenant: Any, writer: int, told: Told, stop: asyncio.Event, subje
             told.batches.append(ids)
         else:
             told.refused += contents
+        await asyncio.sleep(PAUSE_S)
 
 
 async def listed(tenant: Any, subject: str) -> dict[str, str]:
@@ -85,7 +88,7 @@ async def test_what_was_acknowledged_before_a_purge_goes_and_the_rest_is_whole(p
     stop.set()
     await asyncio.gather(*writers, neighbour)
     # then every writer had one of two answers, and the neighbour one
-    purge = await completed(tenant, answer.json())
+    assert (answer.status_code, answer.json()["status"]) == (200, "completed")
     assert set(told.statuses) == {201, 409}
     assert set(bens.statuses) == {201}
     # and each memory is there with all of it, or not at all, in every reading and in the log
@@ -94,25 +97,12 @@ async def test_what_was_acknowledged_before_a_purge_goes_and_the_rest_is_whole(p
     assert not acknowledged & set(kept)
     assert not set(told.refused) & set(kept.values())
     gone = set(told.added) - set(kept)
-    assert purge["erased"]["memories"] == len(gone)
+    assert answer.json()["erased"]["memories"] == len(gone)
     assert {len(set(batch) & gone) for batch in told.batches} <= {0, 1, BATCH}
     assert all(set(batch) <= gone or not set(batch) & gone for batch in told.batches)
     await assert_whole_in_readings(tenant, kept, gone)
     await assert_whole_in_log(product, tenant, {**kept, **bens.added}, gone)
     assert await listed(tenant, "ben") == bens.added
-
-
-async def completed(tenant: Any, purge: dict[str, Any]) -> dict[str, Any]:
-    """Return a purge at its end; the answer comes before it where writers leave it little of the machine."""
-    seen = purge
-
-    async def done() -> bool:
-        nonlocal seen
-        seen = (await tenant.call("GET", f"/memory/purges/{purge['purge_id']}")).json()
-        return seen["status"] == "completed"
-
-    await until(done, "the purge is completed", 60.0)
-    return seen
 
 
 async def assert_whole_in_readings(tenant: Any, kept: dict[str, str], gone: set[str]) -> None:
