@@ -128,14 +128,16 @@ class MemoryStore:
         return [memory_id for (memory_id,) in rows]
 
     async def _rekey(self, reach: Reach, memory_id: str) -> int:
-        """Append the memory's present state again; what somebody changed meanwhile has a new key already."""
-        stream = stream_id(reach.tenant, KIND, memory_id)
+        """Append the memory's present state again; what somebody changed meanwhile has a new key already.
+
+        Counts what a process that died had appended for the same round.
+        """
+        stream, step = stream_id(reach.tenant, KIND, memory_id), f"kept.{memory_id}"
         newest = await self._newest(stream)
         if newest is None or newest.position > reach.upto:
-            return 0
-        event = _sealed_anew(newest)
+            return int(newest is not None and newest.command_id == _command(reach, step))
         try:
-            await self._append(reach, f"kept.{memory_id}", NewEvent(stream, event, newest.version))
+            await self._append(reach, step, NewEvent(stream, _sealed_anew(newest), newest.version))
         except VersionConflict:
             return await self._rekey(reach, memory_id)
         return 1
@@ -151,7 +153,7 @@ class MemoryStore:
         await self._log.append(
             AppendRequest(
                 tenant=reach.tenant,
-                command_id=f"{reach.command(step)}.{reach.upto}",
+                command_id=_command(reach, step),
                 events=events,
                 correlation=reach.purge_id,
                 actor=ACTOR,
@@ -202,6 +204,11 @@ def _reached(reach: Reach) -> tuple[str, Parameters]:
     reached, values = condition(reach.selection, COLUMNS)
     values |= {"tenant": reach.tenant, "upto": reach.upto, "at": reach.at}
     return f"tenant = %(tenant)s AND (position <= %(upto)s OR added_at <= %(at)s) AND {reached}", values
+
+
+def _command(reach: Reach, step: str) -> str:
+    """Return the id of a round's command: `upto` tells rounds apart."""
+    return f"{reach.command(step)}.{reach.upto}"
 
 
 def _sealed_anew(newest: Envelope[Remembered]) -> MemoryRekeyed:

@@ -36,7 +36,7 @@ STEPS = [
     "verify",
     "certify",
 ]
-WHEN = [f"{step}:{moment}" for step in STEPS for moment in ("before", "amid")]
+WHEN = [f"{step}:{moment}" for step in STEPS for moment in ("before", "amid", "unrecorded")]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -135,14 +135,14 @@ def run_eraser(product: Product, tenant: str, purge_id: str, when: str) -> subpr
 
 
 async def _erase_and_die(config: dict[str, Any]) -> None:
-    """Die before a step (`before`), or a tenth of a second after it began (`amid`)."""
+    """Die before a step (`before`), 20 ms after it began (`amid`), or when it is done (`unrecorded`)."""
     settings = Settings(data_dir=Path(config["data_dir"]), admin_key=ADMIN_KEY)
     step, _, moment = config["when"].partition(":")
 
     async def reached(name: str) -> None:
-        if name == step and moment == "before":
+        if (name, moment) in {(step, "before"), (f"{step}.record", "unrecorded")}:
             os.kill(os.getpid(), signal.SIGKILL)
-        if name == step:
+        if (name, moment) == (step, "amid"):
             signal.setitimer(signal.ITIMER_REAL, 0.02)
 
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))

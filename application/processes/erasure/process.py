@@ -51,7 +51,10 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ErasurePorts:
-    """What carrying out an erasure needs. `reached(step)` is told of each step before it is done."""
+    """What carrying out an erasure needs.
+
+    `reached` is told of each step before it is done (`keep`), and before it is recorded (`keep.record`).
+    """
 
     log: EventLog
     keys: ErasureKeys
@@ -71,6 +74,7 @@ class Erasure:
         self._tenant = tenant
         self._id = purge_id
         self._stream = stream_id(tenant, Purge.KIND, purge_id)
+        self._settled_round = 0
 
     async def run(self) -> Purge:
         """Do what is left to do; returns the purge, which is completed unless it waits for an approval.
@@ -105,9 +109,12 @@ class Erasure:
 
     async def _step(self, name: str, step: Callable[..., Awaitable[None]], *arguments: object) -> None:
         logger.info("purge %s: %s", self._id, name)
-        if self._ports.reached is not None:
-            await self._ports.reached(name)
+        await self._reached(name)
         await step(*arguments)
+
+    async def _reached(self, step: str) -> None:
+        if self._ports.reached is not None:
+            await self._ports.reached(step)
 
     async def _scope(self, purge: Purge) -> None:
         """Close the set of what is to be erased: after this, nothing is added to it."""
@@ -189,7 +196,9 @@ class Erasure:
         await self._record(f"erase.{store.name}", purge, event)
 
     async def _rewrite(self, purge: Purge, store: ErasableStore) -> None:
-        await self._settled()
+        if self._settled_round < purge.round:
+            await self._settled()
+            self._settled_round = purge.round
         how = await store.rewrite(self._reach(purge))
         event = PurgeStoreRenewed(purge_id=self._id, round=purge.round, store=store.name, how=how)
         await self._record(f"rewrite.{store.name}", purge, event)
@@ -223,7 +232,10 @@ class Erasure:
         await self._record("certify", purge, completed, freed)
 
     async def _settled(self) -> None:
-        """Wait until read models have done what the steps before told them."""
+        """Wait until read models have done what the steps before told them.
+
+        Under load they may be seconds behind the log, so what tells them nothing does not wait again.
+        """
         position, _ = await self._ports.world.head()
         await self._ports.world.settled(position)
 
@@ -243,6 +255,7 @@ class Erasure:
 
     async def _record(self, step: str, purge: Purge, event: Event, *beside: NewEvent) -> None:
         """Record a step, once a round, unless somebody else recorded one meanwhile."""
+        await self._reached(f"{step}.record")
         await self._ports.log.append(
             AppendRequest(
                 tenant=self._tenant,
