@@ -4,6 +4,7 @@ import asyncio
 import io
 import math
 import time
+from functools import lru_cache
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
@@ -118,7 +119,7 @@ async def _exchange(
                     data=call.body if len(call.body) < LARGE_BODY else io.BytesIO(call.body),
                     headers=headers,
                     allow_redirects=False,
-                    timeout=aiohttp.ClientTimeout(total=None, connect=_connect_timeout(call, sent)),
+                    timeout=_timeout(_connect_timeout(call, sent)),
                 )
         except (aiohttp.ClientError, OSError, EgressForbidden, ValueError) as exc:
             failure = failures.from_exception(exc, spec.name)
@@ -150,6 +151,11 @@ async def _refusal(
 def _connect_timeout(call: UpstreamCall, now: float) -> float:
     """Just inside the deadline, so that a slow connect is told from a slow answer."""
     return max(min(call.connect_timeout, call.deadline - now - 0.005), 0.001)
+
+
+@lru_cache(64)
+def _timeout(connect_s: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(total=None, connect=connect_s)
 
 
 def _default_headers(spec: ProviderSpec) -> dict[str, str]:

@@ -17,6 +17,10 @@ MAX_DEPTH = 64
 _MAX_POINTER = 512
 
 
+class _Doubtful(Exception):
+    """The body holds something unsound; where it stands is looked for in a second reading."""
+
+
 class _DuplicateKey(msgspec.Struct):
     """Stands in for an object that names one key twice, until its place in the body is known."""
 
@@ -38,21 +42,31 @@ def decode_object(raw: bytes) -> JsonObject:
     Raises InvalidInput for bad UTF-8, bad JSON (with the position), a top level that is not an object,
     duplicate keys, NaN, infinite or overflowing numbers, lone surrogates and nesting beyond MAX_DEPTH.
     """
-    body = _decode(raw)
     try:
-        _walk(body, 0)
-    except _Fault as fault:
-        raise _invalid(fault) from None
+        body = _decode(raw, _STRICT)
+        sound = b"\\u" not in raw and raw.count(b"{") + raw.count(b"[") <= MAX_DEPTH
+    except _Doubtful:
+        body, sound = _decode(raw, _LENIENT), False
+    if not sound:
+        _check(body)
     if not isinstance(body, dict):
         raise InvalidInput.at("", f"the body must be a JSON object, not {_kind(body)}")
     return body
 
 
-def _decode(raw: bytes) -> object:
+def _check(body: object) -> None:
+    """Raise InvalidInput for the first value that is no sound JSON, or too deep."""
+    try:
+        _walk(body, 0)
+    except _Fault as fault:
+        raise _invalid(fault) from None
+
+
+def _decode(raw: bytes, decoder: json.JSONDecoder) -> object:
     if raw.startswith(codecs.BOM_UTF8):
         raise InvalidInput.at("", "the body starts with a byte order mark; send plain UTF-8 without one")
     try:
-        return _DECODER.decode(raw.decode())
+        return decoder.decode(raw.decode())
     except UnicodeDecodeError as error:
         detail = f"the body is not UTF-8: byte {error.start} is 0x{raw[error.start]:02x}"
     except json.JSONDecodeError as error:
@@ -128,4 +142,25 @@ def _kind(value: object) -> str:
     return names.get(type(value), "null")
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=_unique_object)
+def _strict_object(pairs: list[tuple[str, object]]) -> object:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise _Doubtful
+    return members
+
+
+def _strict_float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise _Doubtful
+    return value
+
+
+def _refuse_constant(_name: str) -> object:
+    raise _Doubtful
+
+
+_LENIENT = json.JSONDecoder(object_pairs_hook=_unique_object)
+_STRICT = json.JSONDecoder(
+    object_pairs_hook=_strict_object, parse_float=_strict_float, parse_constant=_refuse_constant
+)
