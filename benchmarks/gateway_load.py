@@ -38,10 +38,10 @@ def request(key: str, *, stream: bool, headers: str = "") -> bytes:
 
 
 class Asking(asyncio.Protocol):
-    """One connection; counts answers of status 200 and of every other one."""
+    """One connection, which sends `ask` again and again; counts answers of every status but 200."""
 
     def __init__(self, ask: bytes, times: list[float]) -> None:
-        self._ask = ask
+        self.ask = ask
         self._times = times
         self._buffer = b""
         self.wrong = 0
@@ -78,7 +78,7 @@ class Asking(asyncio.Protocol):
 
     def _send(self) -> None:
         self._began = time.perf_counter()
-        self._transport.write(self._ask)
+        self._transport.write(self.ask)
 
 
 async def run(port: int, connections: int, seconds: float, ask: bytes) -> dict[str, float]:

@@ -29,6 +29,12 @@ def cpu_seconds(pid: int) -> float:
     return sum(int(fields[at]) for at in (11, 12, 13, 14)) / TICKS
 
 
+def exact_cpu_seconds(pid: int) -> float:
+    """Return the time that a process's living threads have run, to the nanosecond."""
+    threads = Path(f"/proc/{pid}/task").glob("*/schedstat")
+    return sum(int(thread.read_text().split()[0]) for thread in threads) / 1e9
+
+
 def tree_cpu_seconds(pid: int) -> float:
     """Return user and system time of a process and its descendants that live or were waited for."""
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()

@@ -4,27 +4,22 @@ Contenders take turns in one process: no limit at all, one hard limit, and four 
 all from slices in memory; `bound only` is what every request pays for its max_tokens. The ledger's round
 trip, which few requests need, is not in it. Target: at most 50 microseconds of CPU a request from a lease.
 
-Then the whole gateway, over HTTP: two workspaces of one running product take turns, one of them under a hard
-cap in tokens and money. That difference is of the noise's size; it is there to show that nothing was missed.
+Then the whole gateway (`quota_gateway`), to show that nothing was missed.
 """
 
 from __future__ import annotations
 
 import asyncio
 import statistics
-import sys
-import tempfile
 import time
 from datetime import UTC, datetime
-from pathlib import Path
 
 from application.bus import Caller
 from application.orchestration.dialects.requests import parse_chat
 from application.processes.gateway.admission import Admission, NoQuotas
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.quota_admission import QuotaAdmission
-from benchmarks.gateway import Contender
-from benchmarks.gateway_processes import govern, manage, port_of, process, product
+from benchmarks.quota_gateway import whole_gateway
 from domain.kernel.events import Envelope
 from domain.kernel.request_record import Attempt, Decision, RequestRecorded, TokenCounts
 from domain.orchestration.catalogue import Catalogue, Offer, Target
@@ -40,8 +35,6 @@ from projections.usage.quota_live import QuotaDirectory
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 ROUNDS, REQUESTS = 15, 2000
-PAIRS, PAIR_S, CONNECTIONS = 12, 1.5, 64
-FREE, CAPPED = "free", "capped"
 PLENTY = 10**15
 PRICES = UnitPrices(version="book", input=Price(150_000_000), output=Price(600_000_000))
 TARGET = Target("openai", "gpt")
@@ -141,32 +134,6 @@ async def admissions() -> None:
     for name, values in found.items():
         median = statistics.median(values)
         print(f"{name:32} {median:18.1f} {median - base:8.1f}")
-
-
-def whole_gateway() -> None:
-    """Let two workspaces of one gateway take turns and print the median of the paired differences."""
-    with (
-        tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder,
-        process(sys.executable, "-m", "benchmarks.upstream") as upstream,
-        product(Path(folder)) as (port, api),
-    ):
-        govern(port, port_of(upstream), FREE, CAPPED)
-        limits = {"monthly_token_limit": PLENTY, "monthly_cost_limit_usd": 10**6, "hard_cap_enabled": True}
-        manage(port, "/usage/quota", {"scope": "workspace", "id": CAPPED, **limits}, "PUT")
-        sides = [
-            Contender(name, port, api.pid, f"x-aios-workspace: {name}\r\n", alone=True)
-            for name in (FREE, CAPPED)
-        ]
-        for side in sides:
-            side.load(CONNECTIONS, 1.0, "json")
-        pairs = [
-            [side.load(CONNECTIONS, PAIR_S, "json")["cpu_ms"] * 1000 for side in sides] for _ in range(PAIRS)
-        ]
-    free, capped = (statistics.median(side) for side in zip(*pairs, strict=True))
-    added = sorted(ours - without for without, ours in pairs)
-    print(f"\nwhole gateway, JSON, {CONNECTIONS} connections, {PAIRS} pairs in turn (us CPU a request)")
-    print(f"without a cap {free:.0f}, with two caps {capped:.0f}; added {statistics.median(added):+.0f}")
-    print(f"half of the pairs between {added[PAIRS // 4]:+.0f} and {added[-PAIRS // 4]:+.0f}")
 
 
 if __name__ == "__main__":

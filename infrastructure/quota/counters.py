@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Protocol
 
 from application.ports import AppendRequest
@@ -129,8 +130,8 @@ class QuotaCounters:
                     statements.append((b"quota_scope", _scope_parameters(request.tenant, event)))
         statements += _used_statement(used)
         if slices:
-            keys = [arrays.texts(column) for column in zip(*slices, strict=True)]
-            statements.append((b"quota_leases", [*keys, arrays.bigints(slices.values())]))
+            amounts = arrays.bigints(slices.values())
+            statements.append((b"quota_leases", [*_text_columns(tuple(slices)), amounts]))
         if holds:
             statements.append((b"quota_holds", [arrays.texts(column) for column in zip(*holds, strict=True)]))
         return statements
@@ -172,10 +173,16 @@ def _use(used: _Used, tenant: str, event: RequestRecorded | UsageCorrected, toke
 def _used_statement(used: _Used) -> list[Statement]:
     if not used:
         return []
-    tenants, kinds, ids, ats = zip(*used, strict=True)
+    scopes = _text_columns(tuple([key[:3] for key in used]))
     tokens, costs = zip(*used.values(), strict=True)
-    columns = [arrays.texts(column) for column in (tenants, kinds, ids)]
-    return [(b"quota_used", [*columns, *(arrays.bigints(column) for column in (ats, tokens, costs))])]
+    numbers = [arrays.bigints(column) for column in ([key[3] for key in used], tokens, costs)]
+    return [(b"quota_used", [*scopes, *numbers])]
+
+
+@lru_cache(512)
+def _text_columns(rows: tuple[tuple[str, ...], ...]) -> tuple[bytes, ...]:
+    """Return the columns of rows as text[]; the same few scopes are written with nearly every batch."""
+    return tuple([arrays.texts(column) for column in zip(*rows, strict=True)])
 
 
 def _scope_parameters(tenant: str, event: QuotaSet) -> list[bytes | None]:

@@ -37,6 +37,8 @@ class _Limited(msgspec.Struct, frozen=True):
     limits: QuotaLimits
     limit: int
     soft: int | None
+    hard: bool
+    in_tokens: bool
 
 
 class QuotaAdmission:
@@ -115,7 +117,8 @@ class QuotaAdmission:
             if (found := limits.get(scope)) is not None:
                 for unit in found.units:
                     account = Account(tenant, scope.kind, scope.id, month, unit)
-                    yield _Limited(account, found, found.limit(unit) or 0, found.soft_point(unit))
+                    limit, hard = found.limit(unit) or 0, found.hard_cap_enabled
+                    yield _Limited(account, found, limit, found.soft_point(unit), hard, unit == "tokens")
 
     def _costing(self, call: GatewayCall, route: Route, bound: Bound) -> Callable[[], int]:
         return partial(self._cost_bound, call, route, bound)
@@ -124,7 +127,8 @@ class QuotaAdmission:
         """Return the micro-dollars of a bound at the dearest target of the chain."""
         tenant, at = call.caller.tenant, call.started_at
         read, written = bound.input_tokens, bound.output_tokens
-        return max([self._prices.bound(tenant, target, read, written, at) for target in route.targets])
+        costs = [self._prices.bound(tenant, target, read, written, at) for target in route.targets]
+        return costs[0] if len(costs) == 1 else max(costs)
 
     def _needs(
         self, limited: Sequence[_Limited], call: GatewayCall, route: Route, bound: Bound
@@ -132,10 +136,10 @@ class QuotaAdmission:
         needs: dict[Account, int] = {}
         cost: int | None = None
         for each in limited:
-            if not each.limits.hard_cap_enabled:
+            if not each.hard:
                 continue
-            if each.account.unit == "tokens":
-                needs[each.account] = bound.tokens
+            if each.in_tokens:
+                needs[each.account] = bound.input_tokens + bound.output_tokens
             else:
                 cost = self._cost_bound(call, route, bound) if cost is None else cost
                 needs[each.account] = cost
@@ -256,10 +260,12 @@ class _Watched:
             account = each.account
             used, held = self._holds.standing(account)
             found = state_within(each.limit, each.soft, used, held)
-            state = max(state, found, key=_WORSE.__getitem__)
+            if _WORSE[found] > _WORSE[state]:
+                state = found
             left = max(0, each.limit - used - held)
-            if left / each.limit < least:
-                tightest, least, remaining = account, left / each.limit, left
+            share = left / each.limit
+            if share < least:
+                tightest, least, remaining = account, share, left
         headers = {"x-aios-quota-state": state}
         if tightest is not None:
             headers["x-aios-quota-remaining"] = plain_text(tightest, remaining)
@@ -279,7 +285,7 @@ class _Watched:
             return
         for each in self._limited:
             if each.account not in self._needs:
-                self._holds.count(each.account, tokens if each.account.unit == "tokens" else cost)
+                self._holds.count(each.account, tokens if each.in_tokens else cost)
 
 
 def amount_text(account: Account, amount: int) -> str:
