@@ -11,10 +11,11 @@ is the leaf prefix of RFC 9162; 0x02 keeps a chain value from ever being taken f
 
 from __future__ import annotations
 
-import hashlib
 import struct
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from hashlib import sha256
 
 GENESIS = bytes(32)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -51,12 +52,9 @@ def leaf_hash(
         _prefixed(stream_id.encode()),
         version,
         _prefixed(type_name.encode()),
-        schema_version,
-        recorded_at_us,
-        _prefixed(command_id.encode()),
-        _prefixed(correlation.encode()),
-        _prefixed(actor.encode()),
-        [key_id.encode() for key_id in key_ids],
+        stamp(schema_version, recorded_at_us),
+        b"".join([_prefixed(text.encode()) for text in (command_id, correlation, actor)]),
+        counted(tuple(key_ids)),
         _prefixed(data),
     )
 
@@ -67,17 +65,16 @@ def leaf_of_prefixed(
     stream_id: bytes,
     version: int,
     type_name: bytes,
-    schema_version: int,
-    recorded_at_us: int,
-    command_id: bytes,
-    correlation: bytes,
-    actor: bytes,
-    key_ids: Sequence[bytes],
+    stamped: bytes,
+    origin: bytes,
+    keys: bytes,
     data: bytes,
 ) -> bytes:
-    """Return the leaf hash where every text comes as UTF-8 behind its length, but for the key ids."""
-    keys = b"".join([_prefixed(key_id) for key_id in key_ids]) if key_ids else b""
-    return hashlib.sha256(
+    """Return the leaf hash where every text comes as UTF-8 behind its length.
+
+    `stamped` is of `stamp`, `keys` of `counted`; `origin` is command id, correlation and actor in a row.
+    """
+    return sha256(
         b"".join(
             (
                 _POSITION(b"\0", position),
@@ -85,16 +82,24 @@ def leaf_of_prefixed(
                 stream_id,
                 _VERSION(version),
                 type_name,
-                _SCHEMA_AND_TIME(schema_version, recorded_at_us),
-                command_id,
-                correlation,
-                actor,
-                _LENGTH(len(key_ids)),
+                stamped,
+                origin,
                 keys,
                 data,
             )
         )
     ).digest()
+
+
+def stamp(schema_version: int, recorded_at_us: int) -> bytes:
+    """Return schema version and time as a leaf has them."""
+    return _SCHEMA_AND_TIME(schema_version, recorded_at_us)
+
+
+@lru_cache(4096)
+def counted(key_ids: tuple[str, ...]) -> bytes:
+    """Return a list of key ids as a leaf has it: most events are sealed by the keys of a few others."""
+    return _LENGTH(len(key_ids)) + b"".join([_prefixed(key_id.encode()) for key_id in key_ids])
 
 
 def _prefixed(raw: bytes) -> bytes:
@@ -103,4 +108,4 @@ def _prefixed(raw: bytes) -> bytes:
 
 def extend(chain: bytes, leaf: bytes) -> bytes:
     """Return the chain value after one more leaf."""
-    return hashlib.sha256(b"\2" + chain + leaf).digest()
+    return sha256(b"\2" + chain + leaf).digest()

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from functools import lru_cache
 
 from application.ports import Appended, AppendRequest
-from domain.audit.chain import extend, leaf_of_prefixed
+from domain.audit.chain import counted, extend, leaf_of_prefixed, stamp
 from domain.kernel.errors import AiosError, NameTaken, VersionConflict
 from infrastructure.event_store import arrays
 from infrastructure.event_store.codec import SealingKey, seal
@@ -18,7 +19,6 @@ from infrastructure.event_store.prepared import PreparedCommand, PreparedEvent, 
 
 _INT8_ELEMENT = struct.Struct(">iq").pack
 _HASH_PREFIX = (32).to_bytes(4, "big")
-_NO_KEYS = prefixed(b"")
 
 
 @dataclass(slots=True)
@@ -74,6 +74,7 @@ class Batch:
         self.released: set[str] = set()
         self._known = known
         self._at_us = recorded_at_us
+        self._stamps: dict[int, tuple[bytes, bytes]] = {}
         self._key_of = key_of
 
     def judge(self, command: PreparedCommand) -> None:
@@ -101,8 +102,14 @@ class Batch:
 
     def _check_versions(self, command: PreparedCommand) -> None:
         """Raise VersionConflict where a stream is not at the version that an event expects."""
-        own: dict[str, int] = {}  # what this command's earlier events add to a stream
         known = self._known.versions
+        if len(command.events) == 1:
+            event = command.events[0]
+            version = known.get(event.stream_id, 0)
+            if event.expected_version is not None and event.expected_version != version:
+                raise VersionConflict(event.stream_id, event.expected_version, version)
+            return
+        own: dict[str, int] = {}  # what this command's earlier events add to a stream
         for event in command.events:
             stream_id = event.stream_id
             version = known.get(stream_id, 0) + own.get(stream_id, 0)
@@ -138,22 +145,35 @@ class Batch:
         versions = self._known.versions
         version = versions[stream_id] = self.new_versions[stream_id] = versions.get(stream_id, 0) + 1
         self.position += 1
-        data, keys = event.data, []
+        data = event.data
+        keys: tuple[str, ...] = ()
         if encoded.personal:
-            sealed, key_ids = seal(encoded, stream_id, version, self._key_of)
-            data, keys = prefixed(sealed), [key_id.encode() for key_id in key_ids]
+            sealed, keys = seal(encoded, stream_id, version, self._key_of)
+            data = prefixed(sealed)
+        hashed, schema = self._stamp(encoded.schema_version)
         leaf = leaf_of_prefixed(
-            self.position, command.tenant, event.stream, version, event.type, encoded.schema_version,
-            self._at_us, command.command, command.correlation, command.actor, keys, data,
+            self.position, command.tenant, event.stream, version, event.type, hashed, command.origin,
+            counted(keys), data,
         )  # fmt: skip
-        self.chain = extend(self.chain, leaf)
+        self.chain = chain = extend(self.chain, leaf)
         self.types.add(event.type)
         self.rows.append((
-            command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type,
-            _INT8_ELEMENT(8, encoded.schema_version), command.command, command.correlation, command.actor,
-            data, prefixed(b",".join(keys)) if keys else _NO_KEYS, _HASH_PREFIX + leaf,
-            _HASH_PREFIX + self.chain,
+            command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type, schema, command.command,
+            command.correlation, command.actor, data, _joined(keys), _HASH_PREFIX + leaf, _HASH_PREFIX + chain,
         ))  # fmt: skip
+
+    def _stamp(self, schema_version: int) -> tuple[bytes, bytes]:
+        """Return a schema version as the leaf has it, with the batch's time, and as the array has it."""
+        known = self._stamps.get(schema_version)
+        if known is None:
+            made = stamp(schema_version, self._at_us), _INT8_ELEMENT(8, schema_version)
+            known = self._stamps[schema_version] = made
+        return known
+
+
+@lru_cache(4096)
+def _joined(key_ids: tuple[str, ...]) -> bytes:
+    return prefixed(",".join(key_ids).encode())
 
 
 def claim_key(tenant: str, scope: str, name: str) -> str:

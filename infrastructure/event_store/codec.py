@@ -103,10 +103,10 @@ def encode(event: Event, tenant: str, record_id: str, at: datetime) -> Encoded:
     return Encoded(event.TYPE, event.SCHEMA_VERSION, _encode(bare), tuple(personal))
 
 
-def seal(encoded: Encoded, stream_id: str, version: int, key_of: SealingKey) -> tuple[bytes, list[str]]:
+def seal(encoded: Encoded, stream_id: str, version: int, key_of: SealingKey) -> tuple[bytes, tuple[str, ...]]:
     """Return the bytes to store and the ids of the data keys in them."""
     if not encoded.personal:
-        return encoded.body, []
+        return encoded.body, ()
     sealed: dict[str, Sealed] = {}
     kids: list[str] = []
     for name, plain, scope in encoded.personal:
@@ -117,7 +117,7 @@ def seal(encoded: Encoded, stream_id: str, version: int, key_of: SealingKey) -> 
         if kid not in kids:
             kids.append(kid)
     joint = b',"$sealed":' if len(encoded.body) > len(b"{}") else b'"$sealed":'
-    return b"".join((encoded.body[:-1], joint, _encode(sealed), b"}")), kids
+    return b"".join((encoded.body[:-1], joint, _encode(sealed), b"}")), tuple(kids)
 
 
 def decode(row: StoredRow, registry: EventRegistry, key_of: OpeningKey) -> Envelope[Any]:

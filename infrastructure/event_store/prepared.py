@@ -44,7 +44,10 @@ class PreparedEvent(msgspec.Struct, eq=False):
 
 
 class PreparedCommand(msgspec.Struct, eq=False):
-    """A command in the committer's queue; `key` is its primary key, `answer` what its caller awaits."""
+    """A command in the committer's queue; `key` is its primary key, `answer` what its caller awaits.
+
+    `origin` is command id, correlation and actor in a row, as the leaf hash has them.
+    """
 
     request: AppendRequest
     key: str
@@ -52,6 +55,7 @@ class PreparedCommand(msgspec.Struct, eq=False):
     command: bytes
     correlation: bytes
     actor: bytes
+    origin: bytes
     events: list[PreparedEvent]
     answer: asyncio.Future[Appended]
     since: float
@@ -95,13 +99,16 @@ def prepare(request: AppendRequest, loop: asyncio.AbstractEventLoop) -> Prepared
                 b"" if encoded.personal else prefixed(encoded.body),
             )
         )
+    command, correlation = prefixed(command_id.encode()), prefixed(request.correlation.encode())
+    actor = prefixed_text(request.actor)
     return PreparedCommand(
         request,
         prefix + command_id,
         prefixed_text(tenant),
-        prefixed(command_id.encode()),
-        prefixed(request.correlation.encode()),
-        prefixed_text(request.actor),
+        command,
+        correlation,
+        actor,
+        command + correlation + actor,
         events,
         loop.create_future(),
         time.monotonic(),

@@ -66,7 +66,7 @@ DELETE FROM shard_keys WHERE tenant = %s AND shard = %s
 """
 
 
-class Scope(msgspec.Struct, frozen=True):
+class Scope(msgspec.Struct, frozen=True, cache_hash=True):
     """Whose data a key seals: one subject's, of one category, in one month (`2026-11`)."""
 
     tenant: str
