@@ -155,11 +155,12 @@ class Batch:
             self.position, command.tenant, event.stream, version, event.type, hashed, command.origin,
             counted(keys), data,
         )  # fmt: skip
-        self.chain = chain = extend(self.chain, leaf)
+        self.chain = extend(self.chain, leaf)
         self.types.add(event.type)
         self.rows.append((
             command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type, schema, command.command,
-            command.correlation, command.actor, data, _joined(keys), _HASH_PREFIX + leaf, _HASH_PREFIX + chain,
+            command.correlation, command.actor, data, _joined(keys), _HASH_PREFIX + leaf,
+            _HASH_PREFIX + self.chain,
         ))  # fmt: skip
 
     def _stamp(self, schema_version: int) -> tuple[bytes, bytes]:

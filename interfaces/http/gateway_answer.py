@@ -14,7 +14,7 @@ from litestar.types import Receive, Scope, Send
 from application.orchestration.dialects.errors import error_body
 from application.orchestration.dialects.model import Dialect
 from application.processes.gateway.call import GatewayCall
-from application.processes.gateway.outcome import Refused, Streamed, Whole
+from application.processes.gateway.outcome import LastChunk, Refused, Streamed, Whole
 from domain.kernel import errors
 from interfaces.http.problems import TABLE
 from interfaces.http.protocol import departure_of
@@ -116,8 +116,8 @@ async def _send_stream(send: Send, headers: Mapping[str, str], chunks: AsyncIter
     async with aclosing(cast("AsyncGenerator[bytes, None]", chunks)) as stream:
         await send({"type": "http.response.start", "status": 200, "headers": encoded})
         async for chunk in stream:
-            await send({"type": "http.response.body", "body": chunk, "more_body": True})
-    await send({"type": "http.response.body", "body": b"", "more_body": False})
+            more = not isinstance(chunk, LastChunk)
+            await send({"type": "http.response.body", "body": chunk, "more_body": more})
 
 
 def _encoded(headers: Mapping[str, str]) -> list[tuple[bytes, bytes]]:

@@ -18,7 +18,7 @@ from application.processes.gateway.attempts import Attempts
 from application.processes.gateway.call import Environment, GatewayCall
 from application.processes.gateway.decisions import Decisions
 from application.processes.gateway.here import JSON
-from application.processes.gateway.outcome import Refused, Streamed, Whole
+from application.processes.gateway.outcome import LastChunk, Refused, Streamed, Whole
 from application.processes.gateway.pii.guard import FAILED as SCRUBBING_FAILED
 from application.processes.gateway.pii.guard import Scrubs
 from application.processes.gateway.pii.relay import GuardedRelay
@@ -162,7 +162,7 @@ class Gateway:
                 yield chunk
             closing = await self._closing(trace, relay)
             settled = True
-            yield closing
+            yield LastChunk(closing)
         finally:
             if not settled:
                 self._later(self._client_gone(trace, relay))

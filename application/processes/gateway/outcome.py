@@ -18,8 +18,15 @@ class Whole(msgspec.Struct, frozen=True):
     headers: Mapping[str, str]
 
 
+class LastChunk(bytes):
+    """The bytes that end a stream, so that its connection need not wait to learn that nothing follows."""
+
+
 class Streamed(msgspec.Struct, frozen=True):
-    """An answer of server-sent events; closing the iterator early means that the client has gone."""
+    """An answer of server-sent events; closing the iterator early means that the client has gone.
+
+    The last of its chunks is a LastChunk.
+    """
 
     chunks: AsyncIterator[bytes]
     headers: Mapping[str, str]
