@@ -89,16 +89,9 @@ def prepare(request: AppendRequest, loop: asyncio.AbstractEventLoop) -> Prepared
         if not stream_id.startswith(prefix):
             raise InvalidInput(f"stream '{stream_id}' is not of tenant '{tenant}'")
         encoded = encode(new.event, tenant, f"{command_id}.{number}", at)
-        events.append(
-            PreparedEvent(
-                stream_id,
-                new.expected_version,
-                prefixed(stream_id.encode()),
-                prefixed_text(encoded.type),
-                encoded,
-                b"" if encoded.personal else prefixed(encoded.body),
-            )
-        )
+        data = b"" if encoded.personal else prefixed(encoded.body)
+        stream, kind = prefixed(stream_id.encode()), prefixed_text(encoded.type)
+        events.append(PreparedEvent(stream_id, new.expected_version, stream, kind, encoded, data))
     command, correlation = prefixed(command_id.encode()), prefixed(request.correlation.encode())
     actor = prefixed_text(request.actor)
     return PreparedCommand(
