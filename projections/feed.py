@@ -18,6 +18,8 @@ from domain.kernel.events import Envelope
 from projections.tail import Tail
 
 KEPT_EVENTS = 5000
+REST_S = 0.01
+"""Between two readings: in busy times one reading then brings many events, instead of a few of them each."""
 
 
 class Slice(msgspec.Struct, frozen=True):
@@ -48,6 +50,8 @@ class Feed:
         async for batch in self._tail.follow(start, types=self._types):
             if batch.upto > self._upto:
                 await self._grow(batch.events, batch.upto)
+                if batch.upto >= batch.head:
+                    await asyncio.sleep(REST_S)
 
     async def next(self, after: int, types: Sequence[str], limit: int) -> Slice:
         """Return up to `limit` events after a position, waiting until the log has grown past it."""

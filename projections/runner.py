@@ -35,8 +35,8 @@ logger = logging.getLogger(__name__)
 class Pace:
     """How the runner paces itself. Seconds; a dead worker is replaced after `lease_s` plus `standby_s`.
 
-    After a batch it rests twice as long as the batch took, at most `linger_s`, so that busy times make larger
-    batches instead of more commits.
+    After a batch it rests four times as long as the batch took, at most `linger_s`, so that busy times make
+    larger batches instead of more commits.
     """
 
     batch: int = PAGE
@@ -158,7 +158,7 @@ class Runner:
             else:
                 await projector.skip(news.upto)
             if len(news.events) < self._pace.batch:
-                await asyncio.sleep(min(2 * (time.monotonic() - started), self._pace.linger_s))
+                await asyncio.sleep(min(4 * (time.monotonic() - started), self._pace.linger_s))
 
 
 def worker_name() -> str:

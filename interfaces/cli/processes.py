@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import errno
 from typing import Final
 
 import click
+import uvloop
 
 from interfaces import composition
 from interfaces.cli.output import fail, say, settings
@@ -61,7 +61,7 @@ def _forever(work: composition.operations.Process) -> None:
     found = settings()
     composition.configure_logging(found)
     where = composition.operations.open_endpoints(found, say)
-    asyncio.run(composition.operations.until_stopped(lambda: work(found, where)))
+    uvloop.run(composition.operations.until_stopped(lambda: work(found, where)))
 
 
 COMMANDS: Final = (up, serve, project, outbox, worker, scheduler)
