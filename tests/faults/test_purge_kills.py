@@ -147,7 +147,7 @@ async def _erase_and_die(config: dict[str, Any]) -> None:
 
     signal.signal(signal.SIGALRM, lambda *_: os.kill(os.getpid(), signal.SIGKILL))
     async with erasure_desk(settings, Endpoints(**config["where"]), reached=reached) as (desk, _):
-        await desk.run(config["tenant"], config["purge_id"])
+        await until_done(desk, config["tenant"], config["purge_id"])
     os.kill(os.getpid(), signal.SIGKILL)  # the last step was quicker than the alarm
 
 
