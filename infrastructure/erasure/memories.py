@@ -135,7 +135,7 @@ class MemoryStore:
         stream, step = stream_id(reach.tenant, KIND, memory_id), f"kept.{memory_id}"
         newest = await self._newest(stream)
         if newest is None or newest.position > reach.upto:
-            return int(newest is not None and newest.command_id == _command(reach, step))
+            return int(newest is not None and newest.command_id == reach.command(step))
         try:
             await self._append(reach, step, NewEvent(stream, _sealed_anew(newest), newest.version))
         except VersionConflict:
@@ -153,7 +153,7 @@ class MemoryStore:
         await self._log.append(
             AppendRequest(
                 tenant=reach.tenant,
-                command_id=_command(reach, step),
+                command_id=reach.command(step),
                 events=events,
                 correlation=reach.purge_id,
                 actor=ACTOR,
@@ -204,11 +204,6 @@ def _reached(reach: Reach) -> tuple[str, Parameters]:
     reached, values = condition(reach.selection, COLUMNS)
     values |= {"tenant": reach.tenant, "upto": reach.upto, "at": reach.at}
     return f"tenant = %(tenant)s AND (position <= %(upto)s OR added_at <= %(at)s) AND {reached}", values
-
-
-def _command(reach: Reach, step: str) -> str:
-    """Return the id of a round's command: `upto` tells rounds apart."""
-    return f"{reach.command(step)}.{reach.upto}"
 
 
 def _sealed_anew(newest: Envelope[Remembered]) -> MemoryRekeyed:

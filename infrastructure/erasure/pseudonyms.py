@@ -125,7 +125,7 @@ class PseudonymStore:
         await self._log.append(
             AppendRequest(
                 tenant=reach.tenant,
-                command_id=f"{reach.command(step)}.{reach.upto}",
+                command_id=reach.command(step),
                 events=tuple(events),
                 correlation=reach.purge_id,
                 actor=ACTOR,

@@ -180,7 +180,7 @@ class RequestStore:
         await self._log.append(
             AppendRequest(
                 tenant=reach.tenant,
-                command_id=f"{reach.command(step)}.{reach.upto}",
+                command_id=reach.command(step),
                 events=(NewEvent(stream, event),),
                 correlation=reach.purge_id,
                 actor=ACTOR,

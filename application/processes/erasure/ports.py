@@ -21,8 +21,8 @@ class Reach(msgspec.Struct, frozen=True, kw_only=True):
     at: datetime
 
     def command(self, step: str) -> str:
-        """Return the command id of a step, which is stored once however often the step is done."""
-        return f"{self.purge_id}.{step}"
+        """Return the command id of a round's step, which is stored once however often the step is done."""
+        return f"{self.purge_id}.{step}.{self.upto}"
 
 
 class KeyScope(msgspec.Struct, frozen=True, order=True):

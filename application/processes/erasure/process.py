@@ -74,7 +74,6 @@ class Erasure:
         self._tenant = tenant
         self._id = purge_id
         self._stream = stream_id(tenant, Purge.KIND, purge_id)
-        self._settled_round = 0
 
     async def run(self) -> Purge:
         """Do what is left to do; returns the purge, which is completed unless it waits for an approval.
@@ -196,9 +195,8 @@ class Erasure:
         await self._record(f"erase.{store.name}", purge, event)
 
     async def _rewrite(self, purge: Purge, store: ErasableStore) -> None:
-        if self._settled_round < purge.round:
+        if not purge.rewritten:  # a rewrite tells the read models nothing: the first of a round waits
             await self._settled()
-            self._settled_round = purge.round
         how = await store.rewrite(self._reach(purge))
         event = PurgeStoreRenewed(purge_id=self._id, round=purge.round, store=store.name, how=how)
         await self._record(f"rewrite.{store.name}", purge, event)
@@ -232,10 +230,7 @@ class Erasure:
         await self._record("certify", purge, completed, freed)
 
     async def _settled(self) -> None:
-        """Wait until read models have done what the steps before told them.
-
-        Under load they may be seconds behind the log, so what tells them nothing does not wait again.
-        """
+        """Wait until read models, which may be seconds behind, have done what the steps before told them."""
         position, _ = await self._ports.world.head()
         await self._ports.world.settled(position)
 
