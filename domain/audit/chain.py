@@ -52,7 +52,8 @@ def leaf_hash(
         _prefixed(stream_id.encode()),
         version,
         _prefixed(type_name.encode()),
-        stamp(schema_version, recorded_at_us),
+        schema_version,
+        recorded_at_us,
         b"".join([_prefixed(text.encode()) for text in (command_id, correlation, actor)]),
         counted(tuple(key_ids)),
         _prefixed(data),
@@ -65,14 +66,15 @@ def leaf_of_prefixed(
     stream_id: bytes,
     version: int,
     type_name: bytes,
-    stamped: bytes,
+    schema_version: int,
+    recorded_at_us: int,
     origin: bytes,
     keys: bytes,
     data: bytes,
 ) -> bytes:
     """Return the leaf hash where every text comes as UTF-8 behind its length.
 
-    `stamped` is of `stamp`, `keys` of `counted`; `origin` is command id, correlation and actor in a row.
+    `keys` is of `counted`; `origin` is command id, correlation and actor in a row.
     """
     return sha256(
         b"".join(
@@ -82,18 +84,13 @@ def leaf_of_prefixed(
                 stream_id,
                 _VERSION(version),
                 type_name,
-                stamped,
+                _SCHEMA_AND_TIME(schema_version, recorded_at_us),
                 origin,
                 keys,
                 data,
             )
         )
     ).digest()
-
-
-def stamp(schema_version: int, recorded_at_us: int) -> bytes:
-    """Return schema version and time as a leaf has them."""
-    return _SCHEMA_AND_TIME(schema_version, recorded_at_us)
 
 
 @lru_cache(4096)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 from application.ports import Appended, AppendRequest
-from domain.audit.chain import counted, extend, leaf_of_prefixed, stamp
+from domain.audit.chain import counted, extend, leaf_of_prefixed
 from domain.kernel.errors import AiosError, NameTaken, VersionConflict
 from infrastructure.event_store import arrays
 from infrastructure.event_store.codec import SealingKey, seal
@@ -74,7 +74,6 @@ class Batch:
         self.released: set[str] = set()
         self._known = known
         self._at_us = recorded_at_us
-        self._stamps: dict[int, tuple[bytes, bytes]] = {}
         self._key_of = key_of
 
     def judge(self, command: PreparedCommand) -> None:
@@ -102,14 +101,8 @@ class Batch:
 
     def _check_versions(self, command: PreparedCommand) -> None:
         """Raise VersionConflict where a stream is not at the version that an event expects."""
-        known = self._known.versions
-        if len(command.events) == 1:
-            event = command.events[0]
-            version = known.get(event.stream_id, 0)
-            if event.expected_version is not None and event.expected_version != version:
-                raise VersionConflict(event.stream_id, event.expected_version, version)
-            return
         own: dict[str, int] = {}  # what this command's earlier events add to a stream
+        known = self._known.versions
         for event in command.events:
             stream_id = event.stream_id
             version = known.get(stream_id, 0) + own.get(stream_id, 0)
@@ -150,26 +143,17 @@ class Batch:
         if encoded.personal:
             sealed, keys = seal(encoded, stream_id, version, self._key_of)
             data = prefixed(sealed)
-        hashed, schema = self._stamp(encoded.schema_version)
         leaf = leaf_of_prefixed(
-            self.position, command.tenant, event.stream, version, event.type, hashed, command.origin,
-            counted(keys), data,
+            self.position, command.tenant, event.stream, version, event.type, encoded.schema_version,
+            self._at_us, command.origin, counted(keys), data,
         )  # fmt: skip
         self.chain = extend(self.chain, leaf)
         self.types.add(event.type)
         self.rows.append((
-            command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type, schema, command.command,
-            command.correlation, command.actor, data, _joined(keys), _HASH_PREFIX + leaf,
-            _HASH_PREFIX + self.chain,
+            command.tenant, event.stream, _INT8_ELEMENT(8, version), event.type,
+            _INT8_ELEMENT(8, encoded.schema_version), command.command, command.correlation, command.actor,
+            data, _joined(keys), _HASH_PREFIX + leaf, _HASH_PREFIX + self.chain,
         ))  # fmt: skip
-
-    def _stamp(self, schema_version: int) -> tuple[bytes, bytes]:
-        """Return a schema version as the leaf has it, with the batch's time, and as the array has it."""
-        known = self._stamps.get(schema_version)
-        if known is None:
-            made = stamp(schema_version, self._at_us), _INT8_ELEMENT(8, schema_version)
-            known = self._stamps[schema_version] = made
-        return known
 
 
 @lru_cache(4096)
