@@ -19,7 +19,7 @@ from application.orchestration.dialects.requests import parse_chat
 from application.processes.gateway.admission import Admission, NoQuotas
 from application.processes.gateway.call import GatewayCall
 from application.processes.gateway.quota_admission import QuotaAdmission
-from benchmarks.quota_gateway import whole_gateway
+from benchmarks.quota_gateway import PLENTY, whole_gateway
 from domain.kernel.events import Envelope
 from domain.kernel.request_record import Attempt, Decision, RequestRecorded, TokenCounts
 from domain.orchestration.catalogue import Catalogue, Offer, Target
@@ -35,7 +35,6 @@ from projections.usage.quota_live import QuotaDirectory
 
 AT = datetime(2026, 11, 20, tzinfo=UTC)
 ROUNDS, REQUESTS = 15, 2000
-PLENTY = 10**15
 PRICES = UnitPrices(version="book", input=Price(150_000_000), output=Price(600_000_000))
 TARGET = Target("openai", "gpt")
 CATALOGUE = Catalogue([Offer("openai")])

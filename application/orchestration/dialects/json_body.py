@@ -125,16 +125,13 @@ def _invalid(fault: _Fault) -> InvalidInput:
     return InvalidInput.at(printable, fault.detail)
 
 
-def _unique_object(pairs: list[tuple[str, object]]) -> object:
-    members = dict(pairs)
-    if len(members) == len(pairs):
-        return members
+def _marked_object(pairs: list[tuple[str, object]]) -> object:
     seen: set[str] = set()
     for key, _ in pairs:
         if key in seen:
             return _DuplicateKey(key)
         seen.add(key)
-    return members
+    return dict(pairs)
 
 
 def _kind(value: object) -> str:
@@ -160,7 +157,7 @@ def _refuse_constant(_name: str) -> object:
     raise _Doubtful
 
 
-_LENIENT = json.JSONDecoder(object_pairs_hook=_unique_object)
+_LENIENT = json.JSONDecoder(object_pairs_hook=_marked_object)
 _STRICT = json.JSONDecoder(
     object_pairs_hook=_strict_object, parse_float=_strict_float, parse_constant=_refuse_constant
 )

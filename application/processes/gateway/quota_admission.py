@@ -37,8 +37,6 @@ class _Limited(msgspec.Struct, frozen=True):
     limits: QuotaLimits
     limit: int
     soft: int | None
-    hard: bool
-    in_tokens: bool
 
 
 class QuotaAdmission:
@@ -117,8 +115,7 @@ class QuotaAdmission:
             if (found := limits.get(scope)) is not None:
                 for unit in found.units:
                     account = Account(tenant, scope.kind, scope.id, month, unit)
-                    limit, hard = found.limit(unit) or 0, found.hard_cap_enabled
-                    yield _Limited(account, found, limit, found.soft_point(unit), hard, unit == "tokens")
+                    yield _Limited(account, found, found.limit(unit) or 0, found.soft_point(unit))
 
     def _costing(self, call: GatewayCall, route: Route, bound: Bound) -> Callable[[], int]:
         return partial(self._cost_bound, call, route, bound)
@@ -127,8 +124,7 @@ class QuotaAdmission:
         """Return the micro-dollars of a bound at the dearest target of the chain."""
         tenant, at = call.caller.tenant, call.started_at
         read, written = bound.input_tokens, bound.output_tokens
-        costs = [self._prices.bound(tenant, target, read, written, at) for target in route.targets]
-        return costs[0] if len(costs) == 1 else max(costs)
+        return max([self._prices.bound(tenant, target, read, written, at) for target in route.targets])
 
     def _needs(
         self, limited: Sequence[_Limited], call: GatewayCall, route: Route, bound: Bound
@@ -136,10 +132,10 @@ class QuotaAdmission:
         needs: dict[Account, int] = {}
         cost: int | None = None
         for each in limited:
-            if not each.hard:
+            if not each.limits.hard_cap_enabled:
                 continue
-            if each.in_tokens:
-                needs[each.account] = bound.input_tokens + bound.output_tokens
+            if each.account.unit == "tokens":
+                needs[each.account] = bound.tokens
             else:
                 cost = self._cost_bound(call, route, bound) if cost is None else cost
                 needs[each.account] = cost
@@ -285,7 +281,7 @@ class _Watched:
             return
         for each in self._limited:
             if each.account not in self._needs:
-                self._holds.count(each.account, tokens if each.in_tokens else cost)
+                self._holds.count(each.account, tokens if each.account.unit == "tokens" else cost)
 
 
 def amount_text(account: Account, amount: int) -> str:

@@ -33,19 +33,23 @@ class Sent(asyncio.Transport):
         return self.closed
 
 
-async def test_a_head_leaves_with_the_body_that_follows_at_once():
+def begun() -> tuple[Sent, OnePiece]:
+    """Return an answer whose head was just written, and what is sent of it."""
     sent = Sent()
     answer = OnePiece(sent, asyncio.get_running_loop())
     answer.write(HEAD)
+    return sent, answer
+
+
+async def test_a_head_leaves_with_the_body_that_follows_at_once():
+    sent, answer = begun()
     answer.write(b"ok")
     await asyncio.sleep(0)
     assert sent.pieces == [HEAD + b"ok"]
 
 
 async def test_a_head_whose_body_takes_longer_does_not_wait_for_it():
-    sent = Sent()
-    answer = OnePiece(sent, asyncio.get_running_loop())
-    answer.write(HEAD)
+    sent, answer = begun()
     await asyncio.sleep(0)
     assert sent.pieces == [HEAD]
     answer.write(b"o")
@@ -54,18 +58,14 @@ async def test_a_head_whose_body_takes_longer_does_not_wait_for_it():
 
 
 async def test_closing_sends_what_was_kept_and_nothing_follows():
-    sent = Sent()
-    answer = OnePiece(sent, asyncio.get_running_loop())
-    answer.write(HEAD)
+    sent, answer = begun()
     answer.close()
     await asyncio.sleep(0)
     assert (sent.pieces, sent.closed) == ([HEAD], True)
 
 
 async def test_a_connection_that_closed_meanwhile_is_not_written_to():
-    sent = Sent()
-    answer = OnePiece(sent, asyncio.get_running_loop())
-    answer.write(HEAD)
+    sent, _ = begun()
     sent.close()
     await asyncio.sleep(0)
     assert sent.pieces == []
