@@ -9,6 +9,8 @@ from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
 
+from interfaces.http.idempotency import KEPT
+
 WRITES: Final = ("post", "put", "patch", "delete")
 ANYTHING: Final = {"description": "Any JSON value."}
 IDEMPOTENCY_KEY: Final = {
@@ -58,7 +60,8 @@ def _complete_operation(operation: dict[str, Any], method: str, handler: HTTPRou
     operation["x-aios-roles"] = list(roles)
     operation["description"] = f"{operation.get('description', '')}\n\nRoles: {', '.join(roles)}.".strip()
     parameters = operation.setdefault("parameters", [])
-    if method in WRITES and not any(each["name"] == IDEMPOTENCY_KEY["name"] for each in parameters):
+    listed = any(each["name"] == IDEMPOTENCY_KEY["name"] for each in parameters)
+    if method in WRITES and handler.opt.get(KEPT, True) and not listed:
         parameters.append(IDEMPOTENCY_KEY)
 
 
