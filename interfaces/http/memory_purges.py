@@ -152,6 +152,7 @@ async def _dry_run(request: ApiRequest, data: RequestPurge) -> Response[PurgeWri
         raise Forbidden("this key is bound to a workspace; erasure is for keys of the whole tenant")
     governance = request.services.governance
     selection = selection_of(data, request.caller.tenant, governance.ports)
+    await request.services.read_barrier()
     counts = await governance.preview(request.caller.tenant, selection)
     body = PurgeWritten(purge_id=None, status="dry_run", erased=counts, certificate_url=None, position=0)
     return Response(body, status_code=200)

@@ -116,9 +116,11 @@ async def test_a_person_who_returns_is_remembered_under_a_new_key(product):
 
 async def test_a_dry_run_counts_and_erases_nothing(product):
     tenant = await product.tenant()
-    made = await add(tenant, "Still here", subject_id="finn")
-    done = await purge(tenant, subject_id="finn", dry_run=True)
-    assert (done["status"], done["erased"]["memories"], done["certificate_url"]) == ("dry_run", 1, None)
+    for number in range(1, 11):  # each is counted at once, however far the read models are
+        made = await add(tenant, f"Still here {number}", subject_id="finn")
+        done = await purge(tenant, subject_id="finn", dry_run=True)
+        told = (done["status"], done["erased"]["memories"], done["certificate_url"])
+        assert told == ("dry_run", number, None)
     assert await status_of(tenant, made) == 200
     assert (await tenant.call("GET", "/memory/purges")).json()["items"] == []
 
