@@ -8,6 +8,9 @@ longer commit.
 from __future__ import annotations
 
 CHANNEL = "aios_projected"
+"""Tells who waits that a projection has moved."""
+WANTED_CHANNEL = "aios_projections_wanted"
+"""Tells the runners that somebody waits."""
 
 BOOKKEEPING_DDL = """
 CREATE TABLE IF NOT EXISTS projection_generations (

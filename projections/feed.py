@@ -1,11 +1,14 @@
 """One reader of the log for all projections of a process: live events are fetched and decoded once.
 
-It keeps the newest events in memory. A projection that is further behind reads its own pages.
+It keeps the newest events in memory. A projection that is further behind reads its own pages. An event after
+a pause is read at once; while more keep coming, readings become rarer, until somebody waits for one.
 """
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import time
 from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable, Sequence
@@ -18,7 +21,7 @@ from domain.kernel.events import Envelope
 from projections.tail import Tail
 
 KEPT_EVENTS = 5000
-REST_S = 0.01
+REST_S, LONGEST_REST_S = 0.01, 0.1
 """Between two readings: in busy times one reading then brings many events, instead of a few of them each."""
 
 
@@ -32,13 +35,28 @@ class Slice(msgspec.Struct, frozen=True):
 class Feed:
     """Follows the log from its present end and hands each projection what is new to it."""
 
-    def __init__(self, tail: Tail, types: Iterable[str], keep: int = KEPT_EVENTS) -> None:
+    def __init__(
+        self,
+        tail: Tail,
+        types: Iterable[str],
+        keep: int = KEPT_EVENTS,
+        rest_s: float = REST_S,
+        longest_rest_s: float = LONGEST_REST_S,
+    ) -> None:
         self._tail = tail
+        self._least_s, self._most_s = rest_s, longest_rest_s
         self._types = sorted(set(types))
         self._events: deque[Envelope[Any]] = deque(maxlen=keep)
         self._from: int | None = None
         self._upto = 0
         self._grown = asyncio.Condition()
+        self._wanted = asyncio.Event()
+        self._rest_s = rest_s
+        self._rested = 0.0
+
+    def hurry(self) -> None:
+        """End the rest: somebody waits for what the log has."""
+        self._wanted.set()
 
     async def run(self) -> None:
         """Follow the log for ever; runs beside the tasks that call `next`, and again after a failure."""
@@ -51,7 +69,7 @@ class Feed:
             if batch.upto > self._upto:
                 await self._grow(batch.events, batch.upto)
                 if batch.upto >= batch.head:
-                    await asyncio.sleep(REST_S)
+                    await self._rest()
 
     async def next(self, after: int, types: Sequence[str], limit: int) -> Slice:
         """Return up to `limit` events after a position, waiting until the log has grown past it."""
@@ -64,6 +82,17 @@ class Feed:
                 await self._grown.wait_for(lambda: self._upto > after)
                 if self._covers(after):
                     return self._slice(after, frozenset(types), limit)
+
+    async def _rest(self) -> None:
+        """Rest twice as long as the last time if events have come since, or until somebody waits."""
+        idle = time.monotonic() - self._rested > self._rest_s
+        self._rest_s = self._least_s if idle else min(2 * self._rest_s, self._most_s)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(self._rest_s):
+                await self._wanted.wait()
+            self._wanted.clear()
+            self._rest_s = self._least_s
+        self._rested = time.monotonic()
 
     def _covers(self, after: int) -> bool:
         return self._from is not None and after >= self._from

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from domain.kernel.errors import Conflict
-from projections.feed import Feed
+from projections.feed import LONGEST_REST_S, REST_S, Feed
 from projections.generations import Generation, active_generation, generations, install
 from projections.idle import IdleAdvance
 from projections.leases import LEASE_S, RENEW_S, Lease, LostLease, acquire, kept
@@ -36,11 +36,14 @@ class Pace:
     """How the runner paces itself. Seconds; a dead worker is replaced after `lease_s` plus `standby_s`.
 
     After a batch it rests four times as long as the batch took, at most `linger_s`, so that busy times make
-    larger batches instead of more commits.
+    larger batches instead of more commits. Between readings of the log it rests `rest_s`, and up to
+    `longest_rest_s` while events keep coming and nobody waits for them.
     """
 
     batch: int = PAGE
     linger_s: float = 0.05
+    rest_s: float = REST_S
+    longest_rest_s: float = LONGEST_REST_S
     lease_s: float = LEASE_S
     renew_s: float = RENEW_S
     standby_s: float = 1.0
@@ -64,9 +67,18 @@ class Runner:
         self._system = system
         self._owner = owner
         self._pace = pace or Pace()
-        self._feed = Feed(tail, (name for projection in projections for name in projection.types))
+        self._feed = Feed(
+            tail,
+            (name for projection in projections for name in projection.types),
+            rest_s=self._pace.rest_s,
+            longest_rest_s=self._pace.longest_rest_s,
+        )
         self._idle = IdleAdvance(system)
         self.worker = worker_name()
+
+    def hurry(self) -> None:
+        """Read the log at once instead of resting: somebody waits for a read model."""
+        self._feed.hurry()
 
     async def run(self) -> None:
         """Install what is missing, then project for ever; leases are given back on cancellation."""

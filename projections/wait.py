@@ -14,20 +14,25 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from projections.bookkeeping import CHANNEL
+from projections.bookkeeping import CHANNEL, WANTED_CHANNEL
 
 POLL_S = 0.25
+HURRY_AFTER_S = 0.005
+"""After an idle moment read models move sooner than this; busy runners rest until they are told."""
 LISTEN_FOR_S = 5.0
 CANCEL_AGAIN_S = 0.25
 _POSITIONS = text(
     "SELECT c.projection, c.position FROM projection_checkpoints c "
     "JOIN projection_generations g USING (projection, generation) WHERE g.state = 'active'"
 )
+_HURRY = text(f"SELECT pg_notify('{WANTED_CHANNEL}', '')")
 logger = logging.getLogger(__name__)
 
 
 class ProjectionWaiter:
     """Knows how far each projection is: told by notifications, asked by a poll while someone waits.
+
+    Who still waits after a moment tells the runners, which rest between batches in busy times.
 
     It listens only while someone waits and for a few seconds more, since every batch of every projection
     notifies and most requests wait for none. `engine` may connect as any of the product's roles; one of its
@@ -77,9 +82,10 @@ class ProjectionWaiter:
             async with asyncio.timeout(timeout_s):
                 if not self._hears:
                     await self._ask()
-                while not self._reached(position, names):
-                    if not await self._told(position, names):
-                        await self._ask()
+                within_s = HURRY_AFTER_S
+                while not await self._told(position, names, within_s):
+                    await self._ask(hurry=True)
+                    within_s = self._poll_s
         except TimeoutError:
             return False
         finally:
@@ -93,17 +99,20 @@ class ProjectionWaiter:
     def _reached(self, position: int, names: Sequence[str]) -> bool:
         return all(self._positions.get(name, 0) >= position for name in names)
 
-    async def _told(self, position: int, names: Sequence[str]) -> bool:
-        """Wait for notifications for the time of one poll; tell whether they brought the position."""
+    async def _told(self, position: int, names: Sequence[str], within_s: float) -> bool:
+        """Wait for notifications for a time; tell whether the position is reached."""
         try:
-            async with asyncio.timeout(self._poll_s), self._moved:
+            async with asyncio.timeout(within_s), self._moved:
                 return await self._moved.wait_for(lambda: self._reached(position, names))
         except TimeoutError:
             return False
 
-    async def _ask(self) -> None:
+    async def _ask(self, *, hurry: bool = False) -> None:
         with suppress(DBAPIError, OSError):
             async with self._engine.connect() as conn:
+                await conn.execution_options(isolation_level="AUTOCOMMIT")
+                if hurry:
+                    await conn.execute(_HURRY)
                 rows = (await conn.execute(_POSITIONS)).all()
             await self._learn({row.projection: row.position for row in rows})
 

@@ -81,7 +81,7 @@ class GroupCommitter:
         self._inline = inline
         self._statements = {**STATEMENTS, **{k: v for model in inline for k, v in model.statements.items()}}
         self._queue: deque[PreparedCommand] = deque()
-        self._idle: deque[asyncio.Future[None]] = deque()
+        self._idle: list[asyncio.Future[None]] = []
         self._turn = asyncio.Lock()
         self._lanes = [_Lane() for _ in range(LANES)]
         self._half = -1
@@ -104,7 +104,7 @@ class GroupCommitter:
         if self._lanes[0].task is None:
             self._start()
         elif self._idle and (len(self._idle) == LANES or len(self._queue) >= MIN_SHARE):
-            self._idle.popleft().set_result(None)
+            self._idle.pop().set_result(None)
         return await command.answer
 
     async def close(self) -> None:

@@ -15,11 +15,13 @@ from infrastructure.database.engines import with_options
 from infrastructure.embeddings.configured import configured_embeddings
 from infrastructure.erasure.ledger import require_redone
 from infrastructure.event_store import anchors
+from infrastructure.event_store.tail import Doorbell
 from infrastructure.memory.indexing import keep_indexed
 from infrastructure.memory.reembedding import follow_model
 from infrastructure.runtime import Endpoints, Runtime
 from infrastructure.settings import Settings
 from infrastructure.telemetry.metrics import Metrics
+from projections.bookkeeping import WANTED_CHANNEL
 from projections.lag import list_projections
 from projections.memory.vectors import with_embeddings
 from projections.registry import PROJECTIONS
@@ -66,6 +68,7 @@ async def project(settings: Settings, where: Endpoints) -> None:
     try:
         async with asyncio.TaskGroup() as group:
             group.create_task(runner.run())
+            group.create_task(heed(where.system_dsn, runner))
             group.create_task(_anchor(runtime, anchor_path(settings)))
             group.create_task(measure())
             group.create_task(keep_indexed(system))
@@ -74,6 +77,20 @@ async def project(settings: Settings, where: Endpoints) -> None:
         await embedder.aclose()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(runtime.close(), 10.0)
+
+
+async def heed(dsn: str, runner: Runner) -> None:
+    """Hurry a runner whenever somebody waits for a read model, until cancelled."""
+    doorbell = Doorbell(dsn, WANTED_CHANNEL)
+    await doorbell.start()
+    try:
+        with doorbell.bell() as bell:
+            while True:
+                await bell.wait()
+                bell.clear()
+                runner.hurry()
+    finally:
+        await doorbell.close()
 
 
 async def _anchor(runtime: Runtime, path: Path) -> None:

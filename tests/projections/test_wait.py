@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 
 import pytest
 
 from infrastructure.database.engines import engine
 from infrastructure.embedded.postgres_endpoint import PostgresEndpoint
+from infrastructure.operations.projector import heed
 from projections.projection import Projection
 from projections.wait import ProjectionWaiter
-from tests.projections.conftest import Engines, Running
+from tests.infrastructure.jobs.bench import going
+from tests.projections.conftest import FAST, Engines, Running, reached
 from tests.projections.memory_tail import MemoryTail
 from tests.projections.shelf import SHELF, ItemAdded, Unrelated
 from tests.waiting import until
@@ -42,6 +45,19 @@ async def test_rows_are_there_when_the_wait_ends(
             assert await engines.rows("SELECT count(*) FROM shelf_items") == [(number,)]
 
 
+async def test_who_waits_ends_the_rest_of_a_busy_runner(
+    database: PostgresEndpoint, engines: Engines, running: Running, waiter: ProjectionWaiter
+) -> None:
+    # given a runner that rests for minutes once it has read something
+    tail = MemoryTail()
+    resting = replace(FAST, rest_s=300.0, longest_rest_s=300.0)
+    async with running(tail, [SHELF], resting) as runner, going(heed(database.system_dsn, runner)):
+        await reached(engines, "shelf", tail.append(ItemAdded(item="first")))
+        for item in ("second", "third"):
+            # when, then
+            assert await waiter.caught_up(tail.append(ItemAdded(item=item)), ["shelf"], timeout_s=20.0)
+
+
 async def test_a_projection_that_does_not_come_ends_the_wait(
     running: Running, waiter: ProjectionWaiter
 ) -> None:
@@ -64,9 +80,9 @@ async def test_without_notifications_the_checkpoints_are_asked(engines: Engines,
         assert await deaf.caught_up(position, timeout_s=20.0)
 
 
-async def test_a_database_that_is_away_is_no_error(database: PostgresEndpoint) -> None:
-    # given
-    nowhere = engine(database.app_dsn.replace("/t_", "/no_such_t_"))
+async def test_a_database_that_is_away_is_no_error() -> None:
+    # given a port that nothing listens on
+    nowhere = engine("postgresql://nobody@127.0.0.1:1/none")
     waiter = ProjectionWaiter(nowhere, ["shelf"], poll_s=0.05)
     # when, then
     assert not await waiter.caught_up(1, timeout_s=0.3)
