@@ -12,8 +12,8 @@ from infrastructure.embedded.paths import write_private
 from infrastructure.embedded.postgres_endpoint import ADMIN
 
 # For a laptop with two cores and 8 GB. wal_recycle=off and wal_init_zero=on: no old byte of an erased person
-# is kept in a recycled log file. Log lines carry no statement and no detail, so no personal data. A client that
-# gives up while it logs in can hold its server process, and with it DROP DATABASE, for authentication_timeout.
+# is kept in a recycled log file. Log lines carry no statement and no detail, so no personal data. A client
+# that gives up while it logs in can hold a server process, and DROP DATABASE, for authentication_timeout.
 _SETTINGS = {
     "max_connections": "400",
     "authentication_timeout": "15s",
