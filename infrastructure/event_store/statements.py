@@ -34,6 +34,16 @@ SELECT $1::bigint + n - 1, te, s, v, ty, sv, $2::timestamptz, ci, co, a, d, stri
 FROM unnest($3::text[], $4::text[], $5::bigint[], $6::text[], $7::bigint[], $8::text[], $9::text[],
             $10::text[], $11::bytea[], $12::text[], $13::bytea[], $14::bytea[])
      WITH ORDINALITY AS new (te, s, v, ty, sv, ci, co, a, d, k, l, ch, n)""",
+    b"only": b"""
+WITH stored AS (INSERT INTO commands (command_key, tenant, first_position, last_position)
+                VALUES ($15::text, $3::text, $1::bigint, $1::bigint)),
+     moved AS (UPDATE streams SET version = $5::bigint
+               WHERE stream_id = $4::text AND version = $16::bigint RETURNING 1)
+INSERT INTO events (position, tenant, stream_id, version, type, schema_version, recorded_at, command_id,
+                    correlation, actor, data, key_ids, leaf_hash, chain_hash)
+SELECT $1::bigint, $3::text, $4::text, $5::bigint, $6::text, $7::bigint, $2::timestamptz, $8::text, $9::text,
+       $10::text, $11::bytea, string_to_array($12::text, ','), $13::bytea, $14::bytea
+FROM (SELECT 1 / count(*) AS stream FROM moved) AS sure WHERE sure.stream = 1""",
     b"set_streams": b"INSERT INTO streams AS s (stream_id, tenant, version)"
     b" SELECT i, split_part(i, '/', 1), v FROM unnest($1::text[], $2::bigint[]) AS new (i, v)"
     b" ON CONFLICT (stream_id) DO UPDATE SET version = excluded.version",
@@ -104,10 +114,15 @@ def writes(batch: Batch, recorded_at_us: int, inline: list[Statement], *, contro
     statements: list[Statement] = []
     if batch.foreseen:
         statements.append((b"advance", [*head, arrays.bigint(batch.before), arrays.bigint(batch.key_epoch)]))
-    rows = row_parameters(batch.rows, batch.position, recorded_at_us)
-    statements.append((b"insert", [*rows, *_commands(batch)]))
-    if batch.new_versions:
-        statements += _moves(batch) if batch.foreseen else [(b"set_streams", _versions(batch.new_versions))]
+    if batch.foreseen and len(batch.rows) == 1 and batch.versions_before[next(iter(batch.new_versions))]:
+        statements.append((b"only", _only(batch, recorded_at_us)))
+    else:
+        rows = row_parameters(batch.rows, batch.position, recorded_at_us)
+        statements.append((b"insert", [*rows, *_commands(batch)]))
+        if batch.foreseen:
+            statements += _moves(batch)
+        elif batch.new_versions:
+            statements.append((b"set_streams", _versions(batch.new_versions)))
     statements += [*_claims(batch), *inline]
     if not batch.foreseen:
         statements.append((b"head", head))
@@ -116,6 +131,15 @@ def writes(batch: Batch, recorded_at_us: int, inline: list[Statement], *, contro
     if not batch.foreseen:
         statements.append((b"commit", None))
     return statements
+
+
+def _only(batch: Batch, recorded_at_us: int) -> list[bytes]:
+    """Return the parameters that store the one event of a batch, with its command and its stream."""
+    (row,) = batch.rows
+    (key,), (stream,) = batch.new_commands, batch.new_versions
+    plain = [element[4:] for element in row]  # without the length that an array puts before it
+    ends = (arrays.bigint(batch.position), arrays.timestamp(recorded_at_us))
+    return [*ends, *plain, key.encode(), arrays.bigint(batch.versions_before[stream])]
 
 
 def _moves(batch: Batch) -> list[Statement]:

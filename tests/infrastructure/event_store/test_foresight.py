@@ -95,6 +95,23 @@ async def test_an_expectation_that_the_writers_own_batches_disprove_is_looked_up
     assert await positions(store) == [1]
 
 
+async def test_an_expectation_about_what_another_process_wrote_is_looked_up(
+    store: EventStore, other: EventStore
+) -> None:
+    # given a writer that knows the head, not the stream
+    await other.log.append(append_request(1, stream="t1/counter/a", expected=0))
+    await store.log.append(append_request(2))
+    # when it is told a version, wrong or right
+    with pytest.raises(VersionConflict, match="version 1, not 5"):
+        await store.log.append(append_request(3, stream="t1/counter/a", expected=5))
+    await store.log.append(append_request(4))
+    await store.log.append(append_request(5, stream="t1/counter/a", expected=1))
+    # then
+    events = await store.reader.read_stream("t1/counter/a", 0, 10)
+    assert [event.version for event in events] == [1, 2]
+    assert await positions(store) == [1, 2, 3, 4]
+
+
 async def test_given_two_lanes_under_load_then_every_batch_finds_the_head_that_the_one_ahead_leaves(
     store: EventStore,
 ) -> None:
