@@ -65,11 +65,13 @@ from infrastructure.runtime import endpoints as open_endpoints
 from infrastructure.settings import Settings
 from infrastructure.telemetry import logging as telemetry
 from infrastructure.telemetry.metrics import Metrics
+from infrastructure.telemetry.request_log import SILENT, RequestLog
 from infrastructure.web_build import destination
 from infrastructure.webhooks.ports import webhook_ports
 from interfaces.http.app import create_app
 from interfaces.http.server import listen, serve
 from interfaces.http.services import Services
+from interfaces.http.tracing import Served
 from projections.orchestration import live as orchestration_live
 from projections.registry import PROJECTIONS
 from projections.scope import tenant_connection
@@ -83,19 +85,19 @@ CONTROL_TYPES: Sequence[str] = (
 )  # fmt: skip
 
 
-def configure_logging(settings: Settings) -> None:
+def configure_logging(settings: Settings) -> RequestLog:
     """Send JSON lines to stderr and to the data directory's log."""
-    telemetry.configure(settings.log_level, settings.data_dir / "logs" / "app.log")
+    return telemetry.configure(settings.log_level, settings.data_dir / "logs" / "app.log")
 
 
 def run_api(settings: Settings, fd: int | None) -> None:
     """Serve the API until told to stop, on an inherited socket or on one of its own."""
-    configure_logging(settings)
+    request_log = configure_logging(settings)
     where = open_endpoints(settings, lambda _line: None)
     asyncio.run(operations.upkeep.require_redone(settings, where))
 
     def application() -> Litestar:
-        return Api(settings, where).app
+        return Api(settings, where, request_log).app
 
     if fd is not None:
         serve(application, fd=fd)
@@ -121,8 +123,9 @@ def clock() -> datetime:
 class Api:
     """One API process. Make it inside the event loop that serves it."""
 
-    def __init__(self, settings: Settings, where: Endpoints) -> None:
+    def __init__(self, settings: Settings, where: Endpoints, request_log: RequestLog = SILENT) -> None:
         self.settings = settings
+        self._request_log = request_log
         self.metrics = Metrics()
         self.runtime = Runtime(
             settings, where, event_registry(), name="api", control_types=CONTROL_TYPES,
@@ -229,7 +232,7 @@ class Api:
             target_status=self.routing.health.status,
             refusal=self.routing.credentials.refusal,
             connection_tester=self.routing.tester(self.local_model.endpoint),
-            observe_request=self.metrics.observe_request,
+            observe_request=self._observe_request,
             render_metrics=self.metrics.render,
             web_dist=destination(),
         )
@@ -280,6 +283,13 @@ class Api:
     def _observe_commit(self, commands: int, seconds: float) -> None:
         self.metrics.observe_append_batch(commands)
         self.metrics.observe_append(seconds)
+
+    def _observe_request(self, served: Served) -> None:
+        told = (served.method, served.route, served.status, served.seconds)
+        self.metrics.observe_request(*told)
+        self._request_log.report(
+            *told, tenant=served.tenant, request_id=served.request_id, quiet=served.quiet
+        )
 
     def _observe_attempt(self, tenant: str, attempt: Attempt) -> None:
         self.routing.credentials.observe(tenant, attempt)

@@ -19,22 +19,28 @@ from structlog.typing import Processor
 
 from infrastructure.telemetry.log_file import LogFile
 from infrastructure.telemetry.redaction import redact, redact_text
+from infrastructure.telemetry.request_log import RequestLog
 
 QUIET = ("uvicorn.access", "httpx", "httpcore", "aiohttp.access", "psycopg.pool")
 FRAMES = 12
 EventDict = MutableMapping[str, Any]
 
 
-def configure(level: str = "INFO", path: Path | None = None) -> None:
+def configure(level: str = "INFO", path: Path | None = None) -> RequestLog:
     """Send all logging to stderr and, when given, to the file; safe to call again in every process.
 
-    Lines hold `time` (UTC), `level`, `event`, `logger` and what the caller bound, never credentials.
+    Lines hold `time` (UTC), `level`, `event`, `logger` and what the caller bound, never credentials. Returns
+    the log of requests, which goes the same way.
     Raises ValueError for an unknown level.
     """
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ValueError(f"unknown log level '{level}'; use DEBUG, INFO, WARNING or ERROR")
-    write = _writer(path)
+    write_line = _writer(path)
+
+    def write(text: str) -> None:
+        write_line(text.replace("\n", "\\n").encode("utf-8", "backslashreplace") + b"\n")
+
     structlog.configure(
         processors=[*_common(), structlog.processors.JSONRenderer(serializer=_to_json)],
         wrapper_class=structlog.make_filtering_bound_logger(number),
@@ -55,6 +61,7 @@ def configure(level: str = "INFO", path: Path | None = None) -> None:
     logging.captureWarnings(capture=True)
     for name in QUIET:
         logging.getLogger(name).setLevel(logging.WARNING)
+    return RequestLog(write_line, number)
 
 
 def _common() -> list[Processor]:
@@ -117,11 +124,10 @@ def _to_json(event: Any, **_: Any) -> str:
         return json.dumps({str(key): repr(value) for key, value in event.items()})
 
 
-def _writer(path: Path | None) -> Callable[[str], None]:
+def _writer(path: Path | None) -> Callable[[bytes], None]:
     file = LogFile(path) if path else None
 
-    def write(text: str) -> None:
-        line = text.replace("\n", "\\n").encode("utf-8", "backslashreplace") + b"\n"
+    def write(line: bytes) -> None:
         with contextlib.suppress(OSError):  # a closed terminal must not stop the product
             os.write(2, line)
         if file is not None:

@@ -36,6 +36,7 @@ from domain.orchestration.connection import Connection
 from domain.orchestration.credential_events import ProviderCredentialRefused
 from domain.tenancy.principal import Principal
 from domain.usage.pricing import UnitPrices
+from interfaces.http.tracing import Served
 from projections.memory.answers import SearchResult
 from projections.memory.erasure_live import ErasureDirectory
 from projections.usage.quota_live import QuotaDirectory
@@ -186,7 +187,7 @@ class Services:
     target_status: Callable[[str, str, str], LiveStatus | None]
     refusal: Callable[[str, str], ProviderCredentialRefused | None]
     connection_tester: ConnectionTests
-    observe_request: Callable[[str, str, int, float], None]
+    observe_request: Callable[[Served], None]
     render_metrics: Callable[[], tuple[bytes, str]]
     web_dist: Path
     largest_body: int = 1024 * 1024

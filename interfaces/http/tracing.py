@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final, cast
 
+import msgspec
 import structlog
 from litestar.enums import ScopeType
 from litestar.types import ASGIApp, Message, Receive, Scope, Send
@@ -23,8 +24,20 @@ NO_STORE: Final = (b"cache-control", b"no-store")
 NO_ANSWER: Final = 499  # the client went away first; nginx's number for it, only seen in logs and metrics
 QUIET: Final = ("/health/", "/metrics", "/admin", "/docs", "/favicon")
 
-ObserveRequest = Callable[[str, str, int, float], None]
-log = structlog.get_logger("http")
+
+class Served(msgspec.Struct, frozen=True):
+    """What became of a request; `route` is its path's template, `quiet` is said of pages and probes."""
+
+    method: str
+    route: str
+    status: int
+    seconds: float
+    tenant: str | None
+    request_id: str
+    quiet: bool
+
+
+ObserveRequest = Callable[[Served], None]
 
 
 def request_id_of(scope: Scope) -> str:
@@ -87,16 +100,10 @@ class Tracing:
 
     def _report(self, scope: dict[str, Any], status: int, seconds: float) -> None:
         route = scope.get("path_template") or "unmatched"
-        self._observe(scope["method"], route, status, seconds)
-        write = log.debug if scope["path"].startswith(QUIET) and status < 500 else log.info
-        write(
-            "request",
-            method=scope["method"],
-            route=route,
-            status=status,
-            ms=round(seconds * 1000, 1),
-            tenant=getattr(scope.get("auth"), "tenant", None),
-        )
+        tenant = getattr(scope.get("auth"), "tenant", None)
+        quiet = status < 500 and scope["path"].startswith(QUIET)
+        method, request_id = scope["method"], scope["aios.request_id"]
+        self._observe(Served(method, route, status, seconds, tenant, request_id, quiet))
 
 
 def _incoming_id(scope: Scope) -> str | None:

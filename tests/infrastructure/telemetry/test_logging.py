@@ -48,6 +48,29 @@ def test_our_lines_and_those_of_libraries_have_one_shape(log_path, capfd):
     assert capfd.readouterr().err.splitlines() == log_path.read_text().splitlines()
 
 
+def test_an_answered_request_is_a_line_like_the_others(log_path, capfd):
+    log = configure("INFO", log_path)
+    log.report("GET", "/x/{id}", 404, 0.01234, tenant="acme", request_id="sk-abcdefghijkl")
+    log.report("GET", "/health/live", 200, 0.001, tenant=None, request_id="req_1", quiet=True)
+
+    (line,) = lines(log_path)
+    assert line.pop("time").endswith("Z")
+    assert line == {
+        "method": "GET",
+        "route": "/x/{id}",
+        "status": 404,
+        "ms": 12.3,
+        "tenant": "acme",
+        "event": "request",
+        "request_id": "[redacted]",
+        "level": "info",
+    }
+    assert capfd.readouterr().err == log_path.read_text()
+
+    configure("DEBUG", log_path).report("GET", "/", 200, 0.1, tenant=None, request_id="a", quiet=True)
+    assert lines(log_path)[-1]["level"] == "debug"
+
+
 def test_the_file_is_private(log_path):
     assert log_path.stat().st_mode & 0o777 == 0o600
 

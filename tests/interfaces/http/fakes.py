@@ -16,6 +16,7 @@ from domain.kernel.events import Envelope
 from domain.orchestration.connection import Connection
 from domain.tenancy.principal import Principal
 from interfaces.http.services import Services
+from interfaces.http.tracing import Served
 from projections.usage.quota_live import QuotaDirectory
 
 NOW = datetime(2026, 10, 1, 12, 0, tzinfo=UTC)
@@ -177,7 +178,7 @@ class World:
     keys: FakeKeys = field(default_factory=FakeKeys)
     bus: FakeBus = field(default_factory=FakeBus)
     idempotency: FakeIdempotency = field(default_factory=FakeIdempotency)
-    observed: list[tuple[str, str, int]] = field(default_factory=list)
+    observed: list[Served] = field(default_factory=list)
     probes: dict[str, Any] = field(default_factory=dict)
     connections: list[Connection] = field(default_factory=list)
     events: FakeListing = field(default_factory=FakeListing)
@@ -214,9 +215,7 @@ class World:
                 "quotas": FakeQuotas(),
                 "simulator": None,
                 "target_status": lambda tenant, provider, model: None,
-                "observe_request": lambda method, route, status, _s: self.observed.append(
-                    (method, route, status)
-                ),
+                "observe_request": self.observed.append,
                 "render_metrics": lambda: (b"aios_up 1\n", "text/plain; version=1.0.0; charset=utf-8"),
                 "web_dist": self.dist,
                 **changes,

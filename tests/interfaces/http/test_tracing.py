@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 
 import pytest
-import structlog
 
 SESSION = "/api/ai-advanced/session"
 
@@ -36,25 +35,25 @@ def test_other_incoming_ids_are_replaced(client, bad):
     )
 
 
-def test_each_request_is_one_log_line_without_query_body_or_key(client):
-    with structlog.testing.capture_logs() as lines:
-        client.get(f"{SESSION}?api_key=key-admin", headers={"x-api-key": "key-admin"})
+def test_each_request_is_reported_once_without_query_body_or_key(client, world):
+    answer = client.get(f"{SESSION}?api_key=key-admin", headers={"x-api-key": "key-admin"})
 
-    (line,) = [found for found in lines if found["event"] == "request"]
-    assert {key: line[key] for key in ("method", "route", "status", "tenant")} == {
-        "method": "GET",
-        "route": SESSION,
-        "status": 422,
-        "tenant": "acme",
-    }
-    assert "key-admin" not in str(lines)
+    (served,) = world.observed
+    assert (served.method, served.route, served.status, served.tenant) == ("GET", SESSION, 422, "acme")
+    assert (served.request_id, served.quiet) == (answer.headers["x-request-id"], False)
+    assert 0 < served.seconds < 60
+    assert "key-admin" not in str(served)
 
 
-def test_metrics_know_routes_not_paths(client, world):
-    client.get("/admin/some/page")
-    client.get("/no/such/path")
+def test_reports_know_routes_not_paths_and_which_are_of_browsers_and_probes(client, world):
+    for path in ("/admin/some/page", "/no/such/path", "/health/live"):
+        client.get(path)
 
-    assert world.observed == [("GET", "/admin/{path}", 503), ("GET", "unmatched", 404)]
+    assert [(served.method, served.route, served.status, served.quiet) for served in world.observed] == [
+        ("GET", "/admin/{path}", 503, False),  # what fails is told
+        ("GET", "unmatched", 404, False),
+        ("GET", "/health/live", 200, True),
+    ]
 
 
 def test_answers_of_the_api_are_never_stored_by_caches(client):
