@@ -69,6 +69,19 @@ def child_pids(tag: str, supervisor: SupervisorProcess) -> list[int]:
     return [pid for pid in marked_processes(tag) if pid != supervisor.process.pid]
 
 
+def new_child(tag: str, supervisor: SupervisorProcess, seen: set[int]) -> int:
+    """Wait for a child that was not seen before; while it becomes its program it has no command line."""
+    found: set[int] = set()
+
+    def looked() -> set[int]:
+        found.update(set(child_pids(tag, supervisor)) - seen)
+        return found
+
+    assert eventually(looked)
+    (pid,) = found
+    return pid
+
+
 def ignores_sigterm(pid: int) -> bool:
     status = Path(f"/proc/{pid}/status").read_text()
     ignored = next(line.split()[1] for line in status.splitlines() if line.startswith("SigIgn:"))
@@ -105,13 +118,12 @@ def test_a_killed_child_is_started_again_and_that_is_said_on_one_line(supervise,
     supervisor.wait_for("READY")
     seen: set[int] = set()
     for delay in ("0.1", "0.2", "0.4"):
-        assert eventually(lambda: set(child_pids(tag, supervisor)) - seen)
-        (pid,) = set(child_pids(tag, supervisor)) - seen
+        pid = new_child(tag, supervisor, seen)
         seen.add(pid)
         os.kill(pid, signal.SIGKILL)
         line = supervisor.wait_for("worker")
         assert line == f"worker was ended by SIGKILL; starting it again in {delay} s\n"
-    assert eventually(lambda: set(child_pids(tag, supervisor)) - seen)
+    new_child(tag, supervisor, seen)
 
 
 def test_a_child_that_ignores_sigterm_is_killed(supervise, tag):
