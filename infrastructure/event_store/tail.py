@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import AsyncGenerator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
 from contextlib import aclosing
 from typing import Any
 from uuid import uuid4
@@ -67,6 +67,14 @@ class Doorbell:
             yield bell
         finally:
             self._bells.discard(bell)
+
+    async def at_each_ring(self, action: Callable[[], None]) -> None:
+        """Do something at every notification, until cancelled."""
+        with self.bell() as bell:
+            while True:
+                await bell.wait()
+                bell.clear()
+                action()
 
     async def _run(self) -> None:
         sessions = 0

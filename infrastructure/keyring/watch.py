@@ -20,17 +20,10 @@ class KeyWatch:
 
     async def start(self) -> None:
         """Begin to listen in the background."""
-        self._task = asyncio.create_task(self._run(), name="key-watch")
+        self._task = asyncio.create_task(self._doorbell.at_each_ring(self._keyring.forget), name="key-watch")
         await self._doorbell.start()
 
     async def close(self) -> None:
         """Stop listening."""
         await end(self._task)
         await self._doorbell.close()
-
-    async def _run(self) -> None:
-        with self._doorbell.bell() as bell:
-            while True:
-                await bell.wait()
-                bell.clear()
-                self._keyring.forget()

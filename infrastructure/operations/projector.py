@@ -84,11 +84,7 @@ async def heed(dsn: str, runner: Runner) -> None:
     doorbell = Doorbell(dsn, WANTED_CHANNEL)
     await doorbell.start()
     try:
-        with doorbell.bell() as bell:
-            while True:
-                await bell.wait()
-                bell.clear()
-                runner.hurry()
+        await doorbell.at_each_ring(runner.hurry)
     finally:
         await doorbell.close()
 
